@@ -1,0 +1,219 @@
+import { cString, Errno, type Libc, LibcError } from "../host/libc.ts";
+import { Readiness } from "../host/readiness.ts";
+import type { Session } from "./channel.ts";
+
+const O_RDWR = 0o2;
+const O_NOCTTY = 0o400;
+const O_NONBLOCK = 0o4000;
+const O_CLOEXEC = 0o2000000;
+const READ_SIZE = 64 * 1024;
+
+/** Opens a character device for a channel: read-write, nonblocking, not as controlling terminal. */
+export function openDevice(libc: Libc, path: string): number {
+  const flags = O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC;
+  return libc.check(libc.file.open(cString(path), flags, 0), `open ${path}`);
+}
+
+/**
+ * An open character device that a hypervisor talks on, and that stays open while hypervisors come and
+ * go: a virtio-serial port, the master of a pseudo-terminal, a serial line.
+ *
+ * The kernel does not tell who is on the other side, only that nobody is: read(2) gives 0 (EIO on a
+ * pty). Each time that is seen counts as the end of a session, and a reply of an ended session is
+ * dropped instead of reaching the next client.
+ */
+export class DeviceFile implements AsyncDisposable {
+  readonly #libc: Libc;
+  readonly #fd: number;
+  readonly #path: string;
+  readonly #readiness: Readiness;
+  readonly #buffer = new Uint8Array(READ_SIZE);
+  readonly #watching: Promise<void>;
+  #waiters: (() => void)[] = [];
+  #edgeCount = 0;
+  #readCount = 0;
+  #connected = false;
+  #generation = 0;
+  #closed = false;
+  #failure: LibcError | undefined;
+
+  /**
+   * Takes over an open, nonblocking descriptor and closes it in the end.
+   *
+   * @param path what to call the device in errors
+   */
+  constructor(libc: Libc, fd: number, path: string) {
+    this.#libc = libc;
+    this.#fd = fd;
+    this.#path = path;
+    this.#readiness = new Readiness(libc, fd);
+    this.#watching = this.#watch();
+  }
+
+  /**
+   * The sessions of this device, each from the first bytes of a client to its departure. They end when
+   * the device is disposed of.
+   *
+   * @throws LibcError when the device fails, ENODEV above all: it was unplugged
+   */
+  async *sessions(): AsyncGenerator<Session, void, undefined> {
+    for (;;) {
+      const first = await this.#readFirst();
+      if (first === undefined) return;
+      const generation = this.#generation;
+      let early: Uint8Array | undefined = first;
+      yield {
+        client: this.#path,
+        read: () => {
+          if (early === undefined) return this.#readInSession(generation);
+          const bytes = early;
+          early = undefined;
+          return Promise.resolve(bytes);
+        },
+        write: (bytes) => this.#write(bytes, generation),
+      };
+    }
+  }
+
+  /** Ends the sessions and closes the device. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#readiness.stop();
+    this.#wakeAll();
+    await this.#watching;
+    this.#readiness[Symbol.dispose]();
+    this.#libc.file.close(this.#fd);
+  }
+
+  /** The first bytes after nobody was there; undefined when the device is disposed of. */
+  async #readFirst(): Promise<Uint8Array | undefined> {
+    while (!this.#closed) {
+      if (this.#failure !== undefined) throw this.#failure;
+      const edges = this.#edgeCount;
+      const bytes = this.#tryRead();
+      if (bytes instanceof Uint8Array) {
+        this.#connected = true;
+        return bytes;
+      }
+      await this.#edgeAfter(edges);
+    }
+    return undefined;
+  }
+
+  /** The next bytes of the session, or undefined at its end. */
+  async #readInSession(generation: number): Promise<Uint8Array | undefined> {
+    while (!this.#closed) {
+      const edges = this.#edgeCount;
+      const ended = this.#generation !== generation;
+      // After a hang-up that is over already, what can be read is the next client's.
+      if (ended && !this.#readiness.isHungUp()) return undefined;
+      const bytes = this.#tryRead();
+      if (bytes instanceof Uint8Array) return bytes;
+      if (bytes === "away") {
+        this.#endSession();
+        return undefined;
+      }
+      if (ended) return undefined;
+      await this.#edgeAfter(edges);
+    }
+    return undefined;
+  }
+
+  async #write(bytes: Uint8Array, generation: number): Promise<boolean> {
+    let offset = 0;
+    let waiting = false;
+    try {
+      while (offset < bytes.length) {
+        if (this.#closed || this.#generation !== generation) return false;
+        const edges = this.#edgeCount;
+        const rest = bytes.subarray(offset) as Uint8Array<ArrayBuffer>;
+        const count = this.#libc.file.write(this.#fd, rest, BigInt(rest.length));
+        if (count >= 0) {
+          offset += count;
+          continue;
+        }
+        const error = this.#libc.lastError(`write to ${this.#path}`);
+        if (error.errno === Errno.EIO || error.errno === Errno.EPIPE) return false;
+        if (error.errno !== Errno.EAGAIN && error.errno !== Errno.EINTR) {
+          this.#fail(error);
+          return false;
+        }
+        if (this.#readiness.isHungUp()) {
+          this.#endSession();
+          return false;
+        }
+        if (!waiting) this.#readiness.watchWritable(true);
+        waiting = true;
+        await this.#edgeAfter(edges);
+      }
+      return true;
+    } finally {
+      if (waiting && !this.#closed) this.#readiness.watchWritable(false);
+    }
+  }
+
+  /** `away`: nobody is on the other side; `nothing`: somebody may be, but has sent nothing. */
+  #tryRead(): Uint8Array | "away" | "nothing" {
+    if (this.#failure !== undefined) return "away";
+    const count = this.#libc.file.read(this.#fd, this.#buffer, BigInt(READ_SIZE));
+    if (count > 0) {
+      this.#readCount++;
+      return this.#buffer.subarray(0, count);
+    }
+    if (count === 0) return "away";
+    const error = this.#libc.lastError(`read from ${this.#path}`);
+    switch (error.errno) {
+      case Errno.EAGAIN:
+      case Errno.EINTR:
+        return "nothing";
+      case Errno.EIO:
+        return "away";
+      default:
+        this.#fail(error);
+        return "away";
+    }
+  }
+
+  /** Ends the session; `sessions` throws the error when it is asked for the next one. */
+  #fail(error: LibcError): void {
+    this.#failure = error;
+    this.#endSession();
+  }
+
+  #endSession(): void {
+    if (!this.#connected) return;
+    this.#connected = false;
+    this.#generation++;
+  }
+
+  /**
+   * Notices hang-ups also while a command runs and nobody reads. An edge takes its time to get here:
+   * a read may have seen that hang-up first, and may have read bytes of the next client already. Then
+   * the session goes on, for it is the next client's.
+   */
+  async #watch(): Promise<void> {
+    let generation = this.#generation;
+    let reads = this.#readCount;
+    for await (const edge of this.#readiness.edges()) {
+      if (edge.hangup && this.#generation === generation) {
+        if (this.#readCount === reads || this.#readiness.isHungUp()) this.#endSession();
+      }
+      generation = this.#generation;
+      reads = this.#readCount;
+      this.#edgeCount++;
+      this.#wakeAll();
+    }
+  }
+
+  async #edgeAfter(count: number): Promise<void> {
+    if (this.#edgeCount !== count || this.#closed) return;
+    await new Promise<void>((resolve) => this.#waiters.push(resolve));
+  }
+
+  #wakeAll(): void {
+    const waiters = this.#waiters;
+    this.#waiters = [];
+    for (const wake of waiters) wake();
+  }
+}

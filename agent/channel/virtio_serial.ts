@@ -1,0 +1,94 @@
+import type { KernelFiles } from "../host/kernel_files.ts";
+import { Errno, type Libc, LibcError } from "../host/libc.ts";
+import { findOpener } from "../host/open_files.ts";
+import { findVirtioPort, virtioPortNames } from "../host/virtio_ports.ts";
+import type { Log } from "../telemetry/log.ts";
+import { openDevice } from "./device_file.ts";
+import type { DeviceObstacle } from "./device_wait.ts";
+import { type OpenedDevice, ReopeningChannel } from "./reopening_channel.ts";
+
+/** Where the port is looked for. */
+export interface VirtioSerialOptions {
+  /** A device file, or undefined to look for the port by its name. */
+  readonly path: string | undefined;
+  /** The port's name, as the hypervisor gives it: `org.qemu.guest_agent.0`. */
+  readonly portName: string;
+  readonly procfs: string;
+  readonly sysfs: string;
+  readonly devfs: string;
+}
+
+/** What the channels on devices need of the system. */
+export interface DeviceHost {
+  readonly libc: Libc;
+  readonly files: KernelFiles;
+  readonly log: Log;
+}
+
+/**
+ * The channel on a virtio-serial port, the usual one. A path such as `/dev/virtio-ports/NAME` that
+ * does not exist stands for the port of that name.
+ */
+export function virtioSerialChannel(
+  host: DeviceHost,
+  options: VirtioSerialOptions,
+): ReopeningChannel {
+  return new ReopeningChannel(host.libc, host.log, () => openPort(host, options), {
+    reopenAfterHangup: false,
+  });
+}
+
+function openPort(host: DeviceHost, options: VirtioSerialOptions): OpenedDevice | DeviceObstacle {
+  const path = locatePort(host.files, options);
+  if (path === undefined) return missingPort(host.files, options);
+  try {
+    return { fd: openDevice(host.libc, path), path };
+  } catch (error) {
+    if (!(error instanceof LibcError)) throw error;
+    return explainOpenError(host.files, options.procfs, path, error);
+  }
+}
+
+function locatePort(files: KernelFiles, options: VirtioSerialOptions): string | undefined {
+  const { path, portName } = options;
+  if (path === undefined) return findVirtioPort(files, options, portName);
+  const named = /\/virtio-ports\/([^/]+)$/.exec(path)?.[1];
+  if (named === undefined || files.exists(path)) return path;
+  return findVirtioPort(files, options, named);
+}
+
+function missingPort(files: KernelFiles, options: VirtioSerialOptions): DeviceObstacle {
+  const wanted = options.path ?? options.portName;
+  const others = virtioPortNames(files, options);
+  const found = others.length === 0
+    ? "this machine has no virtio-serial port"
+    : `this machine has only the ports ${others.join(", ")}`;
+  return {
+    reason: `virtio-serial port ${wanted} not found, waiting for it: ${found}; switch on the ` +
+      "guest agent in the hypervisor's options of this VM, then stop and start the VM",
+    directory: options.devfs,
+  };
+}
+
+/** Says why a device could not be opened, and for a busy one who has it. */
+export function explainOpenError(
+  files: KernelFiles,
+  procfs: string,
+  path: string,
+  error: LibcError,
+): DeviceObstacle {
+  const directory = path.slice(0, path.lastIndexOf("/")) || "/";
+  if (error.errno === Errno.EBUSY) {
+    const opener = findOpener(files, procfs, path);
+    const who = opener === undefined
+      ? "another program that cannot be seen from here"
+      : `process ${opener.pid} (${opener.command})`;
+    return {
+      reason: `${path} is held by another agent, waiting for it: ${who} has it open; only one ` +
+        "guest agent can serve a VM, so remove the other one (the qemu-guest-agent extension?)",
+      directory,
+      busy: path,
+    };
+  }
+  return { reason: `cannot use ${path}, waiting for it: ${error.message}`, directory };
+}

@@ -1,0 +1,29 @@
+import { defineCommand } from "../protocol/command.ts";
+import type { CommandContext } from "./context.ts";
+
+/** QAPI guest-ping. */
+export const guestPing = defineCommand({
+  name: "guest-ping",
+  summary: "Answers, which shows that the agent is alive.",
+  since: "0.15",
+  arguments: {},
+  reply: "value",
+  defaultPolicy: { enabled: true },
+}, () => ({}));
+
+/** QAPI guest-info. */
+export const guestInfo = defineCommand({
+  name: "guest-info",
+  summary: "The agent's version, and which commands it has and would run.",
+  since: "0.15",
+  arguments: {},
+  reply: "value",
+  defaultPolicy: { enabled: true },
+}, (_values, { version, commandStates }: CommandContext) => ({
+  version,
+  supported_commands: commandStates().map(({ name, enabled, successResponse }) => ({
+    name,
+    enabled,
+    "success-response": successResponse,
+  })),
+}));

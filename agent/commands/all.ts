@@ -1,0 +1,22 @@
+import type { Command } from "../protocol/command.ts";
+import { guestInfo, guestPing } from "./agent.ts";
+import type { CommandContext } from "./context.ts";
+import { guestNetworkGetInterfaces } from "./network.ts";
+import { guestGetHostName, guestGetOsinfo } from "./os.ts";
+import { guestShutdown } from "./shutdown.ts";
+import { guestSync, guestSyncDelimited } from "./sync.ts";
+import { guestGetTime, guestGetTimezone } from "./time.ts";
+
+/** Every command the agent has, in the order in which guest-info lists them. */
+export const COMMANDS: readonly Command<CommandContext>[] = [
+  guestSync,
+  guestSyncDelimited,
+  guestPing,
+  guestInfo,
+  guestGetTime,
+  guestGetTimezone,
+  guestGetHostName,
+  guestGetOsinfo,
+  guestNetworkGetInterfaces,
+  guestShutdown,
+];

@@ -1,0 +1,31 @@
+import type { CommandState } from "../protocol/dispatcher.ts";
+import type { Host } from "../host/host.ts";
+import type { Log } from "../telemetry/log.ts";
+import type { PowerAction } from "../talos/power.ts";
+
+/** What shuts the machine down. */
+export interface Power {
+  /**
+   * Asks for an action and returns when it has been accepted.
+   *
+   * @throws Error whose message tells the hypervisor's user what is wrong
+   */
+  request(action: PowerAction): Promise<void>;
+}
+
+/** Everything that a command needs beside its arguments. */
+export interface CommandContext {
+  /** The agent's version. */
+  readonly version: string;
+  /** All commands, and whether each would run now. */
+  readonly commandStates: () => readonly CommandState[];
+  readonly host: Host;
+  readonly power: Power;
+  readonly interfaces: {
+    /** Patterns of the interfaces to report; empty for all. */
+    readonly include: readonly string[];
+    /** Patterns of the interfaces not to report. */
+    readonly exclude: readonly string[];
+  };
+  readonly log: Log;
+}

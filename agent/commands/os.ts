@@ -1,0 +1,46 @@
+import { defineCommand } from "../protocol/command.ts";
+import type { JsonValue } from "../protocol/json_value.ts";
+import type { CommandContext } from "./context.ts";
+
+/** QAPI guest-get-host-name. */
+export const guestGetHostName = defineCommand({
+  name: "guest-get-host-name",
+  summary: "The node's host name.",
+  since: "2.10",
+  arguments: {},
+  reply: "value",
+  defaultPolicy: { enabled: true },
+}, (_values, { host }: CommandContext) => ({ "host-name": host.hostName() }));
+
+/** QAPI guest-get-osinfo. */
+export const guestGetOsinfo = defineCommand({
+  name: "guest-get-osinfo",
+  summary: "The kernel and the Talos release of the node.",
+  since: "2.10",
+  arguments: {},
+  reply: "value",
+  defaultPolicy: { enabled: true },
+}, (_values, { host }: CommandContext) => {
+  const { kernelRelease, kernelVersion, machine, release } = host.osInfo();
+  return present({
+    "kernel-release": kernelRelease,
+    "kernel-version": kernelVersion,
+    machine,
+    id: release.id,
+    name: release.name,
+    "pretty-name": release.prettyName,
+    version: release.version,
+    "version-id": release.versionId,
+    variant: release.variant,
+    "variant-id": release.variantId,
+  });
+});
+
+/** The members that have a value: QAPI leaves optional ones out. */
+function present(members: Record<string, JsonValue | undefined>): JsonValue {
+  const result: Record<string, JsonValue> = {};
+  for (const [name, value] of Object.entries(members)) {
+    if (value !== undefined) result[name] = value;
+  }
+  return result;
+}

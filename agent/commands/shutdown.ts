@@ -1,0 +1,32 @@
+import { optional, string } from "../protocol/argument_type.ts";
+import { defineCommand } from "../protocol/command.ts";
+import { QapiError } from "../protocol/qapi_error.ts";
+import type { PowerAction } from "../talos/power.ts";
+import type { CommandContext } from "./context.ts";
+
+const ACTIONS: readonly PowerAction[] = ["halt", "powerdown", "reboot"];
+
+/** QAPI guest-shutdown. It answers on failure only. */
+export const guestShutdown = defineCommand({
+  name: "guest-shutdown",
+  summary: "Shuts the node down or reboots it through the Talos API.",
+  since: "0.15",
+  arguments: { mode: optional(string()) },
+  reply: "none",
+  defaultPolicy: { enabled: true },
+}, async ({ mode = "powerdown" }, { power, log }: CommandContext) => {
+  const action = ACTIONS.find((candidate) => candidate === mode);
+  if (action === undefined) {
+    throw new QapiError(`mode is invalid (valid values are: ${ACTIONS.join("|")})`);
+  }
+  try {
+    await power.request(action);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    log.error("guest-shutdown failed", { mode, error: reason });
+    throw new QapiError(`guest-shutdown (${mode}) failed: ${reason}`, "GenericError", {
+      cause: error,
+    });
+  }
+  return {};
+});

@@ -1,0 +1,177 @@
+import type { Config } from "./config.ts";
+import { ConfigError } from "./config_error.ts";
+import type { ParsedCommandLine } from "./getopt.ts";
+import { parseKeyFile } from "./key_file.ts";
+import { environmentVariable, type Option } from "./option.ts";
+import { type OptionValue, readOptionValue, splitList } from "./option_values.ts";
+import { OPTIONS } from "./options.ts";
+
+const DEFAULT_FILE = "/etc/qemu/qemu-ga.conf";
+
+/** Where the configuration comes from, beside the command line. */
+export interface ConfigSources {
+  /** Looks up an environment variable. */
+  readonly environment: (name: string) => string | undefined;
+  /** Reads a file; throws `Deno.errors.NotFound` when there is none. */
+  readonly readTextFile: (path: string) => string;
+  /** Whether a directory exists, for the defaults of the host's trees. */
+  readonly exists: (path: string) => boolean;
+}
+
+/** The texts that one source gives, each with where it stands, for errors. */
+type Texts = Map<Option, { readonly text: string; readonly source: string }[]>;
+
+/**
+ * Joins the configuration: flag before environment before file before default. A list of commands
+ * to block or allow adds up over all three, as with qemu-ga, and starts afresh at an empty value.
+ *
+ * @throws ConfigError for the first mistake, wherever it stands
+ */
+export async function loadConfig(
+  commandLine: ParsedCommandLine,
+  sources: ConfigSources,
+): Promise<Config> {
+  const flags = textsOfFlags(commandLine);
+  const environment = textsOfEnvironment(sources);
+  const file = await textsOfFile(configFile(flags, sources), sources);
+  const values = new Map<string, OptionValue>();
+  for (const option of OPTIONS) {
+    if (option.commandLineOnly) continue;
+    const given = [file, environment, flags].map((texts) => texts.get(option) ?? []);
+    const value = option.kind === "list"
+      ? joinLists(option, given)
+      : lastValue(option, given);
+    values.set(option.name, value);
+  }
+  return toConfig(values, sources);
+}
+
+function textsOfFlags(commandLine: ParsedCommandLine): Texts {
+  const texts: Texts = new Map();
+  for (const [option, value] of commandLine.options) {
+    const text = value ?? option.flagValue ?? "true";
+    addText(texts, option, text, `option --${option.name}`);
+  }
+  return texts;
+}
+
+function textsOfEnvironment(sources: ConfigSources): Texts {
+  const texts: Texts = new Map();
+  for (const option of OPTIONS) {
+    if (option.commandLineOnly) continue;
+    const variable = environmentVariable(option);
+    const text = sources.environment(variable);
+    // Who sets a variable to nothing means to leave it out; only for a list is nothing a value.
+    if (text === undefined || (text === "" && option.kind !== "list")) continue;
+    addText(texts, option, text, `environment variable ${variable}`);
+  }
+  return texts;
+}
+
+/** The file to read, and whether it must exist. */
+function configFile(flags: Texts, sources: ConfigSources): { path: string; required: boolean } {
+  const option = OPTIONS.find((candidate) => candidate.name === "config");
+  const flag = option && flags.get(option)?.at(-1)?.text;
+  const path = flag ?? sources.environment("QGA_CONF");
+  return path === undefined || path === ""
+    ? { path: DEFAULT_FILE, required: false }
+    : { path, required: flag !== undefined };
+}
+
+async function textsOfFile(
+  { path, required }: { path: string; required: boolean },
+  sources: ConfigSources,
+): Promise<Texts> {
+  let text: string;
+  try {
+    text = sources.readTextFile(path);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound && !required) return new Map();
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new ConfigError(`cannot read the configuration file ${path}: ${reason}`);
+  }
+  const entries = /\.ya?ml$/.test(path)
+    ? await (await import("./yaml_file.ts")).parseYamlFile(text, path)
+    : parseKeyFile(text, path);
+  const texts: Texts = new Map();
+  for (const [key, value] of entries) {
+    addText(texts, findKey(key, path), value, `${path}: ${key}`);
+  }
+  return texts;
+}
+
+function findKey(key: string, path: string): Option {
+  const candidates = OPTIONS.filter((option) => !option.commandLineOnly);
+  const option = candidates.find(({ name, otherKeys }) =>
+    name === key || otherKeys?.includes(key)
+  );
+  if (option !== undefined) return option;
+  const allowed = candidates.map((candidate) => candidate.name).join(", ");
+  throw new ConfigError(`${path}: unknown key ${key}; allowed are ${allowed}`);
+}
+
+function addText(texts: Texts, option: Option, text: string, source: string): void {
+  const list = texts.get(option) ?? [];
+  list.push({ text, source });
+  texts.set(option, list);
+}
+
+type Given = readonly (readonly { readonly text: string; readonly source: string }[])[];
+
+/** The value of the most important source; those of the others are checked all the same. */
+function lastValue(option: Option, given: Given): OptionValue {
+  let value: OptionValue = option.default === undefined
+    ? undefined
+    : readOptionValue(option, option.default, `default of ${option.name}`);
+  for (const { text, source } of given.flat()) value = readOptionValue(option, text, source);
+  return value;
+}
+
+function joinLists(option: Option, given: Given): readonly string[] | undefined {
+  const accumulates = option.name === "block-rpcs" || option.name === "allow-rpcs";
+  const relevant = accumulates ? given.flat() : given.findLast((texts) => texts.length > 0) ?? [];
+  if (relevant.length === 0) {
+    return option.default === undefined ? undefined : splitList(option.default);
+  }
+  let joined: readonly string[] = [];
+  for (const { text } of relevant) {
+    const elements = splitList(text);
+    joined = elements.length === 0 ? [] : [...joined, ...elements];
+  }
+  return joined;
+}
+
+function toConfig(values: ReadonlyMap<string, OptionValue>, sources: ConfigSources): Config {
+  const text = (name: string): string | undefined => values.get(name) as string | undefined;
+  const list = (name: string): readonly string[] | undefined =>
+    values.get(name) as readonly string[] | undefined;
+  const daemonize = values.get("daemonize") === true;
+  const tree = (name: string, mounted: string, own: string): string => {
+    const path = text(name) ?? (sources.exists(mounted) ? mounted : own);
+    return path.length > 1 ? path.replace(/\/+$/, "") : path;
+  };
+  return {
+    method: values.get("method") as Config["method"],
+    path: text("path"),
+    portName: text("port-name") ?? "",
+    logfile: text("logfile"),
+    pidfile: text("pidfile") ?? (daemonize ? "/var/run/qemu-ga.pid" : undefined),
+    fsfreezeHook: text("fsfreeze-hook"),
+    statedir: text("statedir") ?? "",
+    verbose: values.get("verbose") === true,
+    daemonize,
+    blockRpcs: list("block-rpcs"),
+    allowRpcs: list("allow-rpcs"),
+    pathProcfs: tree("path-procfs", "/host/proc", "/proc"),
+    pathSysfs: tree("path-sysfs", "/host/sys", "/sys"),
+    pathDevfs: tree("path-devfs", "/host/dev", "/dev"),
+    pathRootfs: tree("path-rootfs", "/host/root", "/"),
+    interfacesInclude: list("interfaces-include") ?? [],
+    interfacesExclude: list("interfaces-exclude") ?? [],
+    talosconfig: text("talosconfig"),
+    talosContext: text("talos-context"),
+    talosEndpoints: list("talos-endpoint") ?? [],
+    drainTimeoutMs: values.get("drain-timeout") as number | undefined,
+    rebootMode: values.get("reboot-mode") as Config["rebootMode"],
+  };
+}

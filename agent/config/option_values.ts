@@ -1,0 +1,61 @@
+import { ConfigError } from "./config_error.ts";
+import type { Option } from "./option.ts";
+
+/** An option's validated value. A duration is in milliseconds; `none` is undefined. */
+export type OptionValue = string | boolean | readonly string[] | number | undefined;
+
+const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
+const TRUE = ["true", "1", "yes", "on"];
+const FALSE = ["false", "0", "no", "off"];
+
+/**
+ * Reads the text of an option's value.
+ *
+ * @param source where the text stands, such as `option --method` or `/etc/x.yaml: method`
+ * @throws ConfigError that says what is allowed
+ */
+export function readOptionValue(option: Option, text: string, source: string): OptionValue {
+  switch (option.kind) {
+    case "string":
+      if (text === "") throw new ConfigError(`${source} must not be empty`);
+      return text;
+    case "boolean":
+      if (TRUE.includes(text)) return true;
+      if (FALSE.includes(text)) return false;
+      throw new ConfigError(`${source} has the bad value '${text}': give true or false`);
+    case "list":
+      return splitList(text);
+    case "choice": {
+      const choices = option.choices ?? [];
+      if (choices.includes(text)) return text;
+      throw new ConfigError(`${source} has the bad value '${text}': give ${orList(choices)}`);
+    }
+    case "duration":
+      return readDuration(text, source, "");
+    case "optional-duration":
+      return text === "none" ? undefined : readDuration(text, source, ", or none");
+  }
+}
+
+/** The elements of a comma-separated list, without empty ones. */
+export function splitList(text: string): readonly string[] {
+  return text.split(",").map((element) => element.trim()).filter((element) => element !== "");
+}
+
+function readDuration(text: string, source: string, alternative: string): number {
+  const match = /^(\d+(?:\.\d+)?)(ms|s|m|h)?$/.exec(text);
+  const milliseconds = Number(match?.[1]) * (UNITS[match?.[2] ?? "s"] ?? Number.NaN);
+  // Longer ones would overflow the 32 bits of a timer.
+  if (!(milliseconds <= 0x7fff_ffff)) {
+    throw new ConfigError(
+      `${source} has the bad value '${text}': give a time such as 500ms, 20s or 2m${alternative}`,
+    );
+  }
+  return milliseconds;
+}
+
+function orList(choices: readonly string[]): string {
+  return choices.length < 2
+    ? choices.join("")
+    : `${choices.slice(0, -1).join(", ")} or ${choices.at(-1)}`;
+}

@@ -1,0 +1,103 @@
+import type { KernelFiles } from "./kernel_files.ts";
+import type { Libc } from "./libc.ts";
+import {
+  kernelAddresses,
+  type LabelledAddress,
+  type NetworkInterface,
+  readNetworkInterfaces,
+} from "./network_interfaces.ts";
+import { type OsRelease, parseOsRelease } from "./os_release.ts";
+import { resolveInRoot } from "./rooted_path.ts";
+import { hostTimeZone, type TimeZone } from "./time_zone.ts";
+
+const CLOCK_REALTIME = 0;
+
+/** Where the host's trees are mounted. */
+export interface HostRoots {
+  readonly procfs: string;
+  readonly sysfs: string;
+  readonly rootfs: string;
+}
+
+/** uname(2) and os-release(5). */
+export interface OsInfo {
+  readonly kernelRelease: string;
+  readonly kernelVersion: string;
+  readonly machine: string;
+  /** Empty when the host has no os-release file. */
+  readonly release: OsRelease;
+}
+
+/** What the agent knows of the host it runs on; every answer is read anew. */
+export class Host {
+  readonly #libc: Libc;
+  readonly #files: KernelFiles;
+  readonly #roots: HostRoots;
+  readonly #addresses: () => readonly LabelledAddress[];
+
+  /** `addresses` stands for the kernel's list of addresses in tests. */
+  constructor(
+    libc: Libc,
+    files: KernelFiles,
+    roots: HostRoots,
+    addresses: () => readonly LabelledAddress[] = kernelAddresses,
+  ) {
+    this.#libc = libc;
+    this.#files = files;
+    this.#roots = roots;
+    this.#addresses = addresses;
+  }
+
+  /** The system clock in nanoseconds since the epoch (clock_gettime(2), CLOCK_REALTIME). */
+  time(): bigint {
+    const timespec = new Uint8Array(16);
+    this.#libc.check(this.#libc.time.clock_gettime(CLOCK_REALTIME, timespec), "clock_gettime");
+    const view = new DataView(timespec.buffer);
+    return view.getBigInt64(0, true) * 1_000_000_000n + view.getBigInt64(8, true);
+  }
+
+  /** The host name of this UTS namespace, the node's with `hostNetwork`. */
+  hostName(): string {
+    return this.#kernel("hostname");
+  }
+
+  /** The kernel and the operating system. */
+  osInfo(): OsInfo {
+    return {
+      kernelRelease: this.#kernel("osrelease"),
+      kernelVersion: this.#kernel("version"),
+      machine: this.#files.readAttribute(`${this.#roots.procfs}/sys/kernel/arch`) ??
+        Deno.build.arch,
+      release: parseOsRelease(this.#osReleaseText()),
+    };
+  }
+
+  /** The time zone in use now. */
+  timeZone(): TimeZone {
+    const seconds = Number(this.time() / 1_000_000_000n);
+    return hostTimeZone(this.#libc, this.#files, this.#roots.rootfs, seconds);
+  }
+
+  /** See `readNetworkInterfaces`. */
+  networkInterfaces(): NetworkInterface[] {
+    const { procfs, sysfs } = this.#roots;
+    return readNetworkInterfaces({ files: this.#files, procfs, sysfs, addresses: this.#addresses });
+  }
+
+  /** All IP addresses of this network namespace, as text. */
+  ownAddresses(): string[] {
+    return this.#addresses().map(({ address }) => address);
+  }
+
+  #kernel(name: string): string {
+    return this.#files.readText(`${this.#roots.procfs}/sys/kernel/${name}`).trim();
+  }
+
+  #osReleaseText(): string {
+    const paths = ["/etc/os-release", "/usr/lib/os-release"];
+    const texts = paths.map((path) =>
+      this.#files.readAttribute(resolveInRoot(this.#files, this.#roots.rootfs, path))
+    );
+    return texts.find((text) => text !== undefined) ?? "";
+  }
+}

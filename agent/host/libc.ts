@@ -1,0 +1,178 @@
+// ssize_t results are declared i32: the calls made here move less than 2 GiB, and i64 would make a
+// bigint for each call.
+const FILE_SYMBOLS = {
+  open: { parameters: ["buffer", "i32", "u32"], result: "i32" },
+  close: { parameters: ["i32"], result: "i32" },
+  read: { parameters: ["i32", "buffer", "usize"], result: "i32" },
+  write: { parameters: ["i32", "buffer", "usize"], result: "i32" },
+} as const satisfies Deno.ForeignLibraryInterface;
+
+const DIRECTORY_SYMBOLS = {
+  opendir: { parameters: ["buffer"], result: "pointer" },
+  readdir: { parameters: ["pointer"], result: "pointer" },
+  closedir: { parameters: ["pointer"], result: "i32" },
+  readlink: { parameters: ["buffer", "buffer", "usize"], result: "i32" },
+} as const satisfies Deno.ForeignLibraryInterface;
+
+const EVENT_SYMBOLS = {
+  epoll_create1: { parameters: ["i32"], result: "i32" },
+  epoll_ctl: { parameters: ["i32", "i32", "i32", "buffer"], result: "i32" },
+  epoll_wait: { parameters: ["i32", "buffer", "i32", "i32"], result: "i32", nonblocking: true },
+  eventfd: { parameters: ["u32", "i32"], result: "i32" },
+  poll: { parameters: ["buffer", "u64", "i32"], result: "i32" },
+  inotify_init1: { parameters: ["i32"], result: "i32" },
+  inotify_add_watch: { parameters: ["i32", "buffer", "u32"], result: "i32" },
+} as const satisfies Deno.ForeignLibraryInterface;
+
+const TERMINAL_SYMBOLS = {
+  tcgetattr: { parameters: ["i32", "buffer"], result: "i32" },
+  tcsetattr: { parameters: ["i32", "i32", "buffer"], result: "i32" },
+  cfmakeraw: { parameters: ["buffer"], result: "void" },
+  cfsetspeed: { parameters: ["buffer", "u32"], result: "i32" },
+  tcflush: { parameters: ["i32", "i32"], result: "i32" },
+} as const satisfies Deno.ForeignLibraryInterface;
+
+const PSEUDO_TERMINAL_SYMBOLS = {
+  posix_openpt: { parameters: ["i32"], result: "i32" },
+  grantpt: { parameters: ["i32"], result: "i32" },
+  unlockpt: { parameters: ["i32"], result: "i32" },
+  ptsname_r: { parameters: ["i32", "buffer", "usize"], result: "i32" },
+} as const satisfies Deno.ForeignLibraryInterface;
+
+const TIME_SYMBOLS = {
+  clock_gettime: { parameters: ["i32", "buffer"], result: "i32" },
+  setenv: { parameters: ["buffer", "buffer", "i32"], result: "i32" },
+  unsetenv: { parameters: ["buffer"], result: "i32" },
+  tzset: { parameters: [], result: "void" },
+  localtime_r: { parameters: ["buffer", "buffer"], result: "pointer" },
+} as const satisfies Deno.ForeignLibraryInterface;
+
+const PROCESS_SYMBOLS = {
+  setsid: { parameters: [], result: "i32" },
+  dup2: { parameters: ["i32", "i32"], result: "i32" },
+  flock: { parameters: ["i32", "i32"], result: "i32" },
+} as const satisfies Deno.ForeignLibraryInterface;
+
+const ERROR_SYMBOLS = {
+  __errno_location: { parameters: [], result: "pointer" },
+  strerror: { parameters: ["i32"], result: "pointer" },
+} as const satisfies Deno.ForeignLibraryInterface;
+
+/** Error numbers of Linux that the agent tells apart (asm-generic/errno-base.h, errno.h). */
+export const Errno = {
+  ENOENT: 2,
+  EINTR: 4,
+  EIO: 5,
+  ENXIO: 6,
+  EAGAIN: 11,
+  EBUSY: 16,
+  ENODEV: 19,
+  EPIPE: 32,
+} as const;
+
+/** A call of libc that failed. `message` is `<what>: <strerror>`, such as `open /dev/x: ...`. */
+export class LibcError extends Error {
+  override readonly name = "LibcError";
+  /** The error number, one of `Errno` or another of Linux'. */
+  readonly errno: number;
+
+  constructor(what: string, errno: number, explanation: string) {
+    super(`${what}: ${explanation}`);
+    this.errno = errno;
+  }
+}
+
+/**
+ * The functions of the C library that the agent calls, by family. A family is bound at its first use,
+ * because each symbol costs start-up time (0.2 ms natively, 10 ms under emulation).
+ */
+export class Libc implements Disposable {
+  readonly #opened = new Map<string, Deno.DynamicLibrary<Deno.ForeignLibraryInterface>>();
+
+  /** open(2), close(2), read(2), write(2). */
+  get file(): Deno.DynamicLibrary<typeof FILE_SYMBOLS>["symbols"] {
+    return this.#bind("file", FILE_SYMBOLS);
+  }
+
+  /** opendir(3), readdir(3), closedir(3), readlink(2). */
+  get directory(): Deno.DynamicLibrary<typeof DIRECTORY_SYMBOLS>["symbols"] {
+    return this.#bind("directory", DIRECTORY_SYMBOLS);
+  }
+
+  /** epoll(7), eventfd(2), poll(2), inotify(7). Only epoll_wait runs off the main thread. */
+  get event(): Deno.DynamicLibrary<typeof EVENT_SYMBOLS>["symbols"] {
+    return this.#bind("event", EVENT_SYMBOLS);
+  }
+
+  /** termios(3). */
+  get terminal(): Deno.DynamicLibrary<typeof TERMINAL_SYMBOLS>["symbols"] {
+    return this.#bind("terminal", TERMINAL_SYMBOLS);
+  }
+
+  /** pty(7). */
+  get pseudoTerminal(): Deno.DynamicLibrary<typeof PSEUDO_TERMINAL_SYMBOLS>["symbols"] {
+    return this.#bind("pseudoTerminal", PSEUDO_TERMINAL_SYMBOLS);
+  }
+
+  /** clock_gettime(2), tzset(3), localtime(3), setenv(3). */
+  get time(): Deno.DynamicLibrary<typeof TIME_SYMBOLS>["symbols"] {
+    return this.#bind("time", TIME_SYMBOLS);
+  }
+
+  /** setsid(2), dup2(2), flock(2). */
+  get process(): Deno.DynamicLibrary<typeof PROCESS_SYMBOLS>["symbols"] {
+    return this.#bind("process", PROCESS_SYMBOLS);
+  }
+
+  /** errno of the call that was made just before on this thread; not of a nonblocking one. */
+  errno(): number {
+    const location = this.#bind("error", ERROR_SYMBOLS).__errno_location();
+    return location === null ? 0 : new Deno.UnsafePointerView(location).getInt32();
+  }
+
+  /** strerror(3): the text of an error number. */
+  explain(errno: number): string {
+    const text = this.#bind("error", ERROR_SYMBOLS).strerror(errno);
+    return text === null ? `error ${errno}` : Deno.UnsafePointerView.getCString(text);
+  }
+
+  /** The error of the call that was made just before on this thread. */
+  lastError(what: string): LibcError {
+    const errno = this.errno();
+    return new LibcError(what, errno, this.explain(errno));
+  }
+
+  /** Gives the result of a call back, or throws what it failed with when it is negative. */
+  check(result: number, what: string): number {
+    if (result < 0) throw this.lastError(what);
+    return result;
+  }
+
+  /** Closes the library; nothing of it may be called afterwards. */
+  [Symbol.dispose](): void {
+    for (const library of this.#opened.values()) library.close();
+    this.#opened.clear();
+  }
+
+  #bind<S extends Deno.ForeignLibraryInterface>(
+    family: string,
+    symbols: S,
+  ): Deno.DynamicLibrary<S>["symbols"] {
+    let library = this.#opened.get(family);
+    if (library === undefined) {
+      // Bound before it is needed: binding it after a failed call could change errno.
+      if (family !== "error") this.#bind("error", ERROR_SYMBOLS);
+      library = Deno.dlopen("libc.so.6", symbols);
+      this.#opened.set(family, library);
+    }
+    // A family is always bound with the same symbols.
+    return library.symbols as Deno.DynamicLibrary<S>["symbols"];
+  }
+}
+
+const encoder = new TextEncoder();
+
+/** A string as C wants it: UTF-8 with a NUL at its end. */
+export function cString(text: string): Uint8Array<ArrayBuffer> {
+  return encoder.encode(`${text}\0`);
+}

@@ -1,0 +1,139 @@
+import { isJsonObject, type JsonObject, type JsonValue } from "./json_value.ts";
+import { QapiError } from "./qapi_error.ts";
+
+/** A QAPI type of an argument. `check` turns the wire's value into the handler's. */
+export interface ArgumentType<T> {
+  /** The type's name as the schema and the documentation have it. */
+  readonly name: string;
+  /**
+   * @param value what the client sent
+   * @param path where it stands, such as `vcpus[0].online`
+   * @throws QapiError in QEMU's words when the value is not of this type or out of range
+   */
+  check(value: JsonValue, path: string): T;
+}
+
+/** An argument of a command, or a member of a struct. */
+export interface Argument<T> {
+  readonly type: ArgumentType<T>;
+  readonly required: boolean;
+}
+
+/** Arguments by name, in the order in which they are checked. */
+export type ArgumentDeclarations = Readonly<Record<string, Argument<unknown>>>;
+
+/** The values of declared arguments, as the handler gets them. */
+export type ArgumentValues<D extends ArgumentDeclarations> = {
+  readonly [Name in keyof D]: D[Name] extends Argument<infer T> ? T : never;
+};
+
+/** An argument that must be given. */
+export function required<T>(type: ArgumentType<T>): Argument<T> {
+  return { type, required: true };
+}
+
+/** An argument that may be left out; null is not leaving it out. */
+export function optional<T>(type: ArgumentType<T>): Argument<T | undefined> {
+  return { type, required: false };
+}
+
+const MINIMUM_INT64 = -(2n ** 63n);
+const MAXIMUM_INT64 = 2n ** 63n - 1n;
+
+/**
+ * QAPI `int`: an integer literal in the range of int64, or in a narrower one.
+ *
+ * @param minimum least value allowed, inclusive
+ * @param maximum greatest value allowed, inclusive
+ */
+export function integer(minimum = MINIMUM_INT64, maximum = MAXIMUM_INT64): ArgumentType<bigint> {
+  return {
+    name: "int",
+    check(value, path) {
+      if (typeof value !== "bigint" || value < MINIMUM_INT64 || value > MAXIMUM_INT64) {
+        throw wrongType(path, "integer");
+      }
+      if (value < minimum || value > maximum) {
+        throw new QapiError(`value '${value}' is invalid for argument ${path}`);
+      }
+      return value;
+    },
+  };
+}
+
+/** QAPI `str`. */
+export function string(): ArgumentType<string> {
+  return {
+    name: "str",
+    check(value, path) {
+      if (typeof value !== "string") throw wrongType(path, "string");
+      return value;
+    },
+  };
+}
+
+/** QAPI `bool`. */
+export function boolean(): ArgumentType<boolean> {
+  return {
+    name: "bool",
+    check(value, path) {
+      if (typeof value !== "boolean") throw wrongType(path, "boolean");
+      return value;
+    },
+  };
+}
+
+/** A QAPI array: `[type]`. */
+export function array<T>(items: ArgumentType<T>): ArgumentType<readonly T[]> {
+  return {
+    name: `[${items.name}]`,
+    check(value, path) {
+      if (!Array.isArray(value)) throw wrongType(path, "array");
+      return value.map((item: JsonValue, index) => items.check(item, `${path}[${index}]`));
+    },
+  };
+}
+
+/** A QAPI struct with the given members. */
+export function struct<D extends ArgumentDeclarations>(
+  name: string,
+  members: D,
+): ArgumentType<ArgumentValues<D>> {
+  return {
+    name,
+    check(value, path) {
+      if (!isJsonObject(value)) throw wrongType(path, "object");
+      return checkMembers(members, value, `${path}.`);
+    },
+  };
+}
+
+/**
+ * Checks an object against declared members: each in the order of its declaration, then whether there
+ * are others. `prefix` stands before each name in an error.
+ *
+ * @throws QapiError in QEMU's words for the first mistake
+ */
+export function checkMembers<D extends ArgumentDeclarations>(
+  members: D,
+  object: JsonObject,
+  prefix = "",
+): ArgumentValues<D> {
+  const checked: Record<string, unknown> = {};
+  for (const [name, member] of Object.entries(members)) {
+    const value = Object.hasOwn(object, name) ? object[name] : undefined;
+    if (value !== undefined) checked[name] = member.type.check(value, prefix + name);
+    else if (member.required) throw new QapiError(`Parameter '${prefix}${name}' is missing`);
+  }
+  for (const name of Object.keys(object)) {
+    if (!Object.hasOwn(members, name)) {
+      throw new QapiError(`Parameter '${prefix}${name}' is unexpected`);
+    }
+  }
+  // Each member has just been given the value that its declared type returned.
+  return checked as ArgumentValues<D>;
+}
+
+function wrongType(path: string, expected: string): QapiError {
+  return new QapiError(`Invalid parameter type for '${path}', expected: ${expected}`);
+}

@@ -1,0 +1,52 @@
+import { type ArgumentDeclarations, type ArgumentValues, checkMembers } from "./argument_type.ts";
+import type { JsonObject, JsonValue } from "./json_value.ts";
+
+/**
+ * How a command answers: `value` with a return value, `delimited` with byte 0xFF before it
+ * (guest-sync-delimited), `none` with nothing on success (QAPI `success-response: false`).
+ */
+export type ReplyKind = "value" | "delimited" | "none";
+
+/** Whether a command may run when no option says otherwise; a blocked one says why. */
+export type DefaultPolicy =
+  | { readonly enabled: true }
+  | { readonly enabled: false; readonly reason: string };
+
+/** What is written down about a command. Validation and guest-info come from here, nowhere else. */
+export interface CommandDeclaration<D extends ArgumentDeclarations> {
+  /** The name on the wire. */
+  readonly name: string;
+  /** One sentence for the documentation: what the command means on Talos. */
+  readonly summary: string;
+  /** The QEMU version whose schema first had the command. */
+  readonly since: string;
+  /** The arguments, in the order in which they are checked. */
+  readonly arguments: D;
+  /** How the command answers. */
+  readonly reply: ReplyKind;
+  /** Whether it runs without being unblocked. */
+  readonly defaultPolicy: DefaultPolicy;
+}
+
+/** A command as the dispatcher sees it. `Context` is what every handler gets beside its arguments. */
+export interface Command<Context> extends CommandDeclaration<ArgumentDeclarations> {
+  /**
+   * Checks the arguments and runs the command. What a command with the reply kind `none` returns is
+   * not sent.
+   *
+   * @throws QapiError for wrong arguments, and whatever the handler throws
+   */
+  execute(wireArguments: JsonObject, context: Context): JsonValue | Promise<JsonValue>;
+}
+
+/** Joins a declaration and its handler. */
+export function defineCommand<Context, D extends ArgumentDeclarations>(
+  declaration: CommandDeclaration<D>,
+  handler: (values: ArgumentValues<D>, context: Context) => JsonValue | Promise<JsonValue>,
+): Command<Context> {
+  return {
+    ...declaration,
+    execute: (wireArguments, context) =>
+      handler(checkMembers(declaration.arguments, wireArguments), context),
+  };
+}

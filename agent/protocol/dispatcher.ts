@@ -1,0 +1,146 @@
+import type { Command } from "./command.ts";
+import type { JsonMessage } from "./json_message_stream.ts";
+import { isJsonObject, type JsonObject, type JsonValue } from "./json_value.ts";
+import { writeJson } from "./json_writer.ts";
+import type { Policy } from "./policy.ts";
+import { QapiError } from "./qapi_error.ts";
+import type { Log } from "../telemetry/log.ts";
+
+/** What guest-info tells about a command. */
+export interface CommandState {
+  readonly name: string;
+  /** Whether it would run now. */
+  readonly enabled: boolean;
+  /** Whether it answers on success. */
+  readonly successResponse: boolean;
+}
+
+interface Request {
+  readonly name: string;
+  readonly wireArguments: JsonObject;
+}
+
+const NO_ARGUMENTS: JsonObject = {};
+const encoder = new TextEncoder();
+
+/**
+ * Runs requests: finds the command, asks the policy, checks the arguments, runs the handler, and makes
+ * the reply's bytes. One request at a time: the caller waits for a reply before it gives the next.
+ */
+export class Dispatcher<Context> {
+  readonly #commands: ReadonlyMap<string, Command<Context>>;
+  readonly #policy: Policy;
+  readonly #context: Context;
+  readonly #log: Log;
+
+  constructor(
+    commands: Iterable<Command<Context>>,
+    policy: Policy,
+    context: Context,
+    log: Log,
+  ) {
+    this.#commands = new Map(Array.from(commands, (command) => [command.name, command]));
+    this.#policy = policy;
+    this.#context = context;
+    this.#log = log;
+  }
+
+  /** All commands with their state now. */
+  commandStates(): CommandState[] {
+    return Array.from(this.#commands.values(), (command) => ({
+      name: command.name,
+      enabled: this.#policy.whyDisabled(command) === undefined,
+      successResponse: command.reply !== "none",
+    }));
+  }
+
+  /**
+   * Handles one message of the stream.
+   *
+   * @returns the reply, a line of ASCII JSON (after byte 0xFF where the command has it so), or
+   * undefined when there is none. It never throws for what a client or a handler does.
+   */
+  async dispatch(message: JsonMessage): Promise<Uint8Array | undefined> {
+    if ("error" in message) return errorReply(new QapiError(message.error), undefined);
+    const { value } = message;
+    const id = isJsonObject(value) ? value["id"] : undefined;
+    try {
+      const { name, wireArguments } = readRequest(value);
+      const command = this.#find(name);
+      const result = await command.execute(wireArguments, this.#context);
+      this.#log.debug("command done", { command: name });
+      if (command.reply === "none") return undefined;
+      return successReply(result, id, command.reply === "delimited");
+    } catch (error) {
+      return errorReply(this.#asQapiError(error), id);
+    }
+  }
+
+  #find(name: string): Command<Context> {
+    const command = this.#commands.get(name);
+    if (command === undefined) {
+      throw new QapiError(`The command ${name} has not been found`, "CommandNotFound");
+    }
+    const reason = this.#policy.whyDisabled(command);
+    if (reason !== undefined) {
+      throw new QapiError(`Command ${name} has been disabled: ${reason}`, "CommandNotFound");
+    }
+    return command;
+  }
+
+  #asQapiError(error: unknown): QapiError {
+    if (error instanceof QapiError) {
+      this.#log.debug("command failed", { error: error.message });
+      return error;
+    }
+    const message = error instanceof Error ? error.message : String(error);
+    this.#log.error("a command failed in an unforeseen way", {
+      error: message,
+      stack: error instanceof Error ? error.stack : undefined,
+    });
+    return new QapiError(message);
+  }
+}
+
+/** Checks the envelope of a request, in the order and words of QEMU's dispatcher. */
+function readRequest(value: JsonValue): Request {
+  if (!isJsonObject(value)) throw new QapiError("QMP input must be a JSON object");
+  let name: string | undefined;
+  let wireArguments = NO_ARGUMENTS;
+  for (const [key, member] of Object.entries(value)) {
+    if (key === "execute") {
+      if (typeof member !== "string") {
+        throw new QapiError("QMP input member 'execute' must be a string");
+      }
+      name = member;
+    } else if (key === "arguments") {
+      if (!isJsonObject(member)) {
+        throw new QapiError("QMP input member 'arguments' must be an object");
+      }
+      wireArguments = member;
+    } else if (key !== "id") {
+      throw new QapiError(`QMP input member '${key}' is unexpected`);
+    }
+  }
+  if (name === undefined) throw new QapiError("QMP input lacks member 'execute'");
+  return { name, wireArguments };
+}
+
+function successReply(result: JsonValue, id: JsonValue | undefined, delimited: boolean): Uint8Array {
+  const text = id === undefined
+    ? `{"return": ${writeJson(result)}}\n`
+    : `{"return": ${writeJson(result)}, "id": ${writeJson(id)}}\n`;
+  if (!delimited) return encoder.encode(text);
+  const reply = new Uint8Array(text.length + 1);
+  reply[0] = 0xff;
+  encoder.encodeInto(text, reply.subarray(1));
+  return reply;
+}
+
+function errorReply(error: QapiError, id: JsonValue | undefined): Uint8Array {
+  const reply = {
+    error: { class: error.errorClass, desc: error.message },
+    ...(id === undefined ? {} : { id }),
+  };
+  return encoder.encode(`${writeJson(reply)}\n`);
+}

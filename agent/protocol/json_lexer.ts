@@ -1,0 +1,244 @@
+/** What a token is. `stray` is input that no token can begin or go on with. */
+export type TokenKind =
+  | "{"
+  | "}"
+  | "["
+  | "]"
+  | ":"
+  | ","
+  | "string"
+  | "integer"
+  | "float"
+  | "keyword"
+  | "stray";
+
+/** Receives what the lexer finds, in the order of the input. */
+export interface TokenSink {
+  /**
+   * One token. `text` is the token's bytes, quotes included; it is valid during the call only.
+   */
+  token(kind: TokenKind, text: Uint8Array): void;
+  /** The token under way has grown past the limit; the rest of it is dropped. */
+  tokenTooLong(): void;
+}
+
+const START = 0;
+const STRING = 1;
+const STRING_ESCAPE = 2;
+const KEYWORD = 3;
+const SIGN = 4;
+const ZERO = 5;
+const DIGITS = 6;
+const POINT = 7;
+const FRACTION = 8;
+const EXPONENT = 9;
+const EXPONENT_SIGN = 10;
+const EXPONENT_DIGITS = 11;
+const RECOVERY = 12;
+
+const TAB = 0x09;
+const LINE_FEED = 0x0a;
+const CARRIAGE_RETURN = 0x0d;
+const SPACE = 0x20;
+const DOUBLE_QUOTE = 0x22;
+const SINGLE_QUOTE = 0x27;
+const PLUS = 0x2b;
+const MINUS = 0x2d;
+const DOT = 0x2e;
+const DIGIT_0 = 0x30;
+const BACKSLASH = 0x5c;
+const NOTHING = new Uint8Array(0);
+
+const PUNCTUATION: ReadonlyMap<number, TokenKind> = new Map([
+  [0x7b, "{"],
+  [0x7d, "}"],
+  [0x5b, "["],
+  [0x5d, "]"],
+  [0x3a, ":"],
+  [0x2c, ","],
+]);
+
+const isDigit = (byte: number): boolean => byte >= 0x30 && byte <= 0x39;
+const isLowerCase = (byte: number): boolean => byte >= 0x61 && byte <= 0x7a;
+const isExponentMark = (byte: number): boolean => byte === 0x65 || byte === 0x45;
+
+/** Bytes that cannot stand in a string: control characters, and those that UTF-8 never has. */
+const endsString = (byte: number): boolean => byte < 0x20 || byte >= 0xfe;
+
+/**
+ * Splits a stream of bytes into the tokens of QEMU's JSON dialect (RFC 8259 plus strings in single
+ * quotes), wherever the stream is cut into chunks. A byte that fits nowhere, 0xFF above all, makes a
+ * `stray` token of what was read so far, and then everything up to the next structural or control
+ * character is skipped: this is how a client makes the agent forget half a request.
+ */
+export class JsonLexer {
+  readonly #sink: TokenSink;
+  readonly #maximumTokenLength: number;
+  #state = START;
+  #quote = DOUBLE_QUOTE;
+  #dropping = false;
+  // The bytes of the token under way that came with earlier chunks.
+  #pending = NOTHING;
+  #pendingLength = 0;
+
+  /** `maximumTokenLength` is in bytes. */
+  constructor(sink: TokenSink, maximumTokenLength: number) {
+    this.#sink = sink;
+    this.#maximumTokenLength = maximumTokenLength;
+  }
+
+  /** Takes the next bytes of the stream; the chunk may be reused afterwards. */
+  feed(chunk: Uint8Array): void {
+    let start = 0;
+    let position = 0;
+    while (position < chunk.length) {
+      const byte = chunk[position] ?? 0;
+      switch (this.#state) {
+        case START: {
+          if (isWhitespace(byte)) {
+            position++;
+            break;
+          }
+          const punctuation = PUNCTUATION.get(byte);
+          if (punctuation !== undefined) {
+            this.#sink.token(punctuation, chunk.subarray(position, position + 1));
+            position++;
+            break;
+          }
+          start = position++;
+          const next = this.#firstState(byte);
+          if (next === RECOVERY) this.#finish("stray", chunk, start, position, RECOVERY);
+          else this.#state = next;
+          break;
+        }
+        case STRING: {
+          while (position < chunk.length) {
+            const inner = chunk[position] ?? 0;
+            if (inner === this.#quote || inner === BACKSLASH || endsString(inner)) break;
+            position++;
+          }
+          if (position === chunk.length) break;
+          const end = chunk[position++] ?? 0;
+          if (end === this.#quote) this.#finish("string", chunk, start, position, START);
+          else if (end === BACKSLASH) this.#state = STRING_ESCAPE;
+          else this.#finish("stray", chunk, start, position, RECOVERY);
+          break;
+        }
+        case STRING_ESCAPE:
+          position++;
+          if (endsString(byte)) this.#finish("stray", chunk, start, position, RECOVERY);
+          else this.#state = STRING;
+          break;
+        case KEYWORD:
+          if (isLowerCase(byte)) position++;
+          else this.#finish("keyword", chunk, start, position, START);
+          break;
+        case RECOVERY:
+          if (endsRecovery(byte)) this.#state = START;
+          else position++;
+          break;
+        default: {
+          const next = nextNumberState(this.#state, byte);
+          if (typeof next === "string") this.#finish(next, chunk, start, position, START);
+          else if (next === RECOVERY) this.#finish("stray", chunk, start, ++position, RECOVERY);
+          else {
+            position++;
+            this.#state = next;
+          }
+        }
+      }
+    }
+    if (this.#state !== START && this.#state !== RECOVERY) {
+      this.#keep(chunk.subarray(start, chunk.length));
+    }
+  }
+
+  #firstState(byte: number): number {
+    if (byte === DOUBLE_QUOTE || byte === SINGLE_QUOTE) {
+      this.#quote = byte;
+      return STRING;
+    }
+    if (isLowerCase(byte)) return KEYWORD;
+    if (byte === MINUS) return SIGN;
+    if (byte === DIGIT_0) return ZERO;
+    return isDigit(byte) ? DIGITS : RECOVERY;
+  }
+
+  #finish(kind: TokenKind, chunk: Uint8Array, start: number, end: number, next: number): void {
+    this.#state = next;
+    let text = chunk.subarray(start, end);
+    if (this.#pendingLength > 0) {
+      this.#keep(text);
+      text = this.#pending.subarray(0, this.#pendingLength);
+    } else if (text.length > this.#maximumTokenLength) {
+      this.#tooLong();
+    }
+    const dropped = this.#dropping;
+    this.#dropping = false;
+    if (!dropped) this.#sink.token(kind, text);
+    this.#dropPending();
+  }
+
+  #keep(bytes: Uint8Array): void {
+    if (this.#dropping) return;
+    const length = this.#pendingLength + bytes.length;
+    if (length > this.#maximumTokenLength) {
+      this.#tooLong();
+      return;
+    }
+    if (length > this.#pending.length) {
+      const grown = new Uint8Array(Math.max(length, 2 * this.#pending.length, 256));
+      grown.set(this.#pending.subarray(0, this.#pendingLength));
+      this.#pending = grown;
+    }
+    this.#pending.set(bytes, this.#pendingLength);
+    this.#pendingLength = length;
+  }
+
+  #tooLong(): void {
+    this.#dropping = true;
+    this.#dropPending();
+    this.#sink.tokenTooLong();
+  }
+
+  #dropPending(): void {
+    this.#pending = NOTHING;
+    this.#pendingLength = 0;
+  }
+}
+
+function isWhitespace(byte: number): boolean {
+  return byte === SPACE || byte === LINE_FEED || byte === CARRIAGE_RETURN || byte === TAB;
+}
+
+function endsRecovery(byte: number): boolean {
+  return (byte < 0x20 && byte !== TAB) || byte >= 0xfe || PUNCTUATION.has(byte);
+}
+
+/** The state after `byte`, or the kind of the number that ended before it. */
+function nextNumberState(state: number, byte: number): number | "integer" | "float" {
+  switch (state) {
+    case SIGN:
+      if (byte === DIGIT_0) return ZERO;
+      return isDigit(byte) ? DIGITS : RECOVERY;
+    case ZERO:
+      if (byte === DOT) return POINT;
+      return isDigit(byte) ? RECOVERY : "integer";
+    case DIGITS:
+      if (isDigit(byte)) return DIGITS;
+      if (byte === DOT) return POINT;
+      return isExponentMark(byte) ? EXPONENT : "integer";
+    case POINT:
+      return isDigit(byte) ? FRACTION : RECOVERY;
+    case FRACTION:
+      if (isDigit(byte)) return FRACTION;
+      return isExponentMark(byte) ? EXPONENT : "float";
+    case EXPONENT:
+      if (byte === PLUS || byte === MINUS) return EXPONENT_SIGN;
+      return isDigit(byte) ? EXPONENT_DIGITS : RECOVERY;
+    case EXPONENT_SIGN:
+      return isDigit(byte) ? EXPONENT_DIGITS : RECOVERY;
+    default:
+      return isDigit(byte) ? EXPONENT_DIGITS : "float";
+  }
+}

@@ -1,0 +1,132 @@
+import { JsonLexer, type TokenKind, type TokenSink } from "./json_lexer.ts";
+import type { JsonValue } from "./json_value.ts";
+import { JsonValueBuilder } from "./json_value_builder.ts";
+
+/** One top-level value of the stream, or what made it unusable (QEMU's text). */
+export type JsonMessage =
+  | { readonly value: JsonValue }
+  | { readonly error: string };
+
+/** Bounds of one message; QEMU's are the default. */
+export interface JsonLimits {
+  /** Token text of one message, in bytes. */
+  readonly tokenBytes: number;
+  /** Tokens of one message. */
+  readonly tokenCount: number;
+  /** Brackets open at the same time. */
+  readonly nesting: number;
+}
+
+/** The limits of QEMU's JSON message parser. */
+export const QEMU_JSON_LIMITS: JsonLimits = {
+  tokenBytes: 64 * 1024 * 1024,
+  tokenCount: 2 * 1024 * 1024,
+  nesting: 1024,
+};
+
+const diagnostic = new TextDecoder("utf-8", { ignoreBOM: true });
+
+/**
+ * Turns the bytes of a channel into messages. A message is complete at its closing bracket, with or
+ * without a newline; what comes before the next message may be any garbage and costs error messages
+ * in the order and wording of QEMU's parser.
+ *
+ * A message over a limit makes one error; the rest of it is passed over until its brackets balance
+ * or a stray byte such as 0xFF ends it.
+ */
+export class JsonMessageStream implements TokenSink {
+  readonly #lexer: JsonLexer;
+  readonly #limits: JsonLimits;
+  #messages: JsonMessage[] = [];
+  #builder = new JsonValueBuilder();
+  #braces = 0;
+  #brackets = 0;
+  #tokenBytes = 0;
+  #tokenCount = 0;
+  #overLimit = false;
+
+  constructor(limits: JsonLimits = QEMU_JSON_LIMITS) {
+    this.#limits = limits;
+    this.#lexer = new JsonLexer(this, limits.tokenBytes);
+  }
+
+  /** Takes the next bytes and returns the messages that they complete; the chunk may be reused. */
+  feed(chunk: Uint8Array): JsonMessage[] {
+    this.#lexer.feed(chunk);
+    const messages = this.#messages;
+    this.#messages = [];
+    return messages;
+  }
+
+  /** Called by the lexer. */
+  token(kind: TokenKind, text: Uint8Array): void {
+    if (kind === "stray") {
+      this.#emit({ error: `JSON parse error, stray '${asCString(text)}'` });
+      return;
+    }
+    if (kind === "{") this.#braces++;
+    else if (kind === "}") this.#braces--;
+    else if (kind === "[") this.#brackets++;
+    else if (kind === "]") this.#brackets--;
+
+    this.#tokenBytes += text.length;
+    this.#tokenCount++;
+    if (!this.#overLimit) this.#checkLimits();
+    this.#builder.push(kind, text);
+    if (!this.#isOpen()) this.#finish();
+  }
+
+  /** Called by the lexer. */
+  tokenTooLong(): void {
+    if (!this.#overLimit) this.#exceed("JSON token size limit exceeded");
+    if (!this.#isOpen()) this.#finish();
+  }
+
+  #isOpen(): boolean {
+    return (this.#braces > 0 || this.#brackets > 0) && this.#braces >= 0 && this.#brackets >= 0;
+  }
+
+  #checkLimits(): void {
+    if (this.#tokenBytes > this.#limits.tokenBytes) {
+      this.#exceed("JSON token size limit exceeded");
+    } else if (this.#tokenCount > this.#limits.tokenCount) {
+      this.#exceed("JSON token count limit exceeded");
+    } else if (this.#braces + this.#brackets > this.#limits.nesting) {
+      this.#exceed("JSON nesting depth limit exceeded");
+    }
+  }
+
+  #exceed(error: string): void {
+    this.#overLimit = true;
+    this.#builder.abandon();
+    this.#messages.push({ error });
+  }
+
+  #finish(): void {
+    const { value, error } = this.#builder;
+    if (this.#overLimit) this.#startAfresh();
+    else if (error !== undefined) this.#emit({ error: `JSON parse error, ${error}` });
+    else if (value !== undefined) this.#emit({ value });
+    else this.#emit({ error: "JSON parse error, premature EOI" });
+  }
+
+  #emit(message: JsonMessage): void {
+    this.#messages.push(message);
+    this.#startAfresh();
+  }
+
+  #startAfresh(): void {
+    this.#builder = new JsonValueBuilder();
+    this.#braces = 0;
+    this.#brackets = 0;
+    this.#tokenBytes = 0;
+    this.#tokenCount = 0;
+    this.#overLimit = false;
+  }
+}
+
+/** Text as QEMU prints it: it ends at the first NUL, and bytes that are no UTF-8 become U+FFFD. */
+function asCString(text: Uint8Array): string {
+  const end = text.indexOf(0);
+  return diagnostic.decode(end < 0 ? text : text.subarray(0, end));
+}
