@@ -1,0 +1,167 @@
+import type { Credentials } from "./credentials.ts";
+import { Deadline } from "./deadline.ts";
+import { type Endpoint, formatEndpoint } from "./endpoint.ts";
+import type { Metadata } from "./generated/machine.ts";
+import { grpcCode } from "./grpc_status.ts";
+import { TalosError } from "./talos_error.ts";
+import { probeHandshake } from "./tls_handshake.ts";
+import { unaryCall } from "./unary_call.ts";
+
+/** Talos' `machine.RebootRequest.Mode`. */
+export type RebootMode = "default" | "powercycle" | "force";
+
+/** What Talos says when it has accepted a power action, which it has not carried out yet. */
+export interface Accepted {
+  /** Marks the events of this action; undefined when Talos gave none. */
+  readonly actorId: string | undefined;
+}
+
+/** Limits of a `MachineClient`. */
+export interface MachineClientOptions {
+  /** For connecting, and for each call, in milliseconds. */
+  readonly timeoutMs: number;
+  /** Gives up whatever is under way when it is aborted. */
+  readonly signal: AbortSignal;
+}
+
+/** The one method here that changes nothing. */
+const READ_METHOD = "Hostname";
+
+/**
+ * Talos' `machine.MachineService` at one endpoint, over one connection that is made at the first
+ * call. Calls carry no `node` metadata: the node that is dialled is the one that acts.
+ */
+export class MachineClient implements Disposable {
+  readonly #endpoint: Endpoint;
+  readonly #options: MachineClientOptions;
+  readonly #client: Deno.HttpClient;
+
+  private constructor(
+    endpoint: Endpoint,
+    credentials: Credentials,
+    options: MachineClientOptions,
+  ) {
+    this.#endpoint = endpoint;
+    this.#options = options;
+    this.#client = Deno.createHttpClient({
+      cert: credentials.certificate,
+      key: credentials.key,
+      caCerts: [...credentials.authorities],
+      http1: false,
+      http2: true,
+    });
+  }
+
+  /**
+   * Makes a client after a handshake with the server (see `probeHandshake`).
+   *
+   * @throws TalosError when the server is not reached, not trusted, or does not accept the client
+   *   certificate.
+   */
+  static async connect(
+    endpoint: Endpoint,
+    credentials: Credentials,
+    options: MachineClientOptions,
+  ): Promise<MachineClient> {
+    using deadline = new Deadline(options.timeoutMs, options.signal);
+    await probeHandshake(endpoint, credentials, deadline);
+    return new MachineClient(endpoint, credentials, options);
+  }
+
+  /**
+   * `machine.ShutdownRequest`: stops the node and powers it off; `force` skips the drain.
+   *
+   * @throws TalosError when Talos has not accepted it, or it is not known whether it has.
+   */
+  async shutdown(request: { readonly force: boolean }): Promise<Accepted> {
+    const { ShutdownRequest, ShutdownResponse } = await messages();
+    const reply = await this.#call("Shutdown", ShutdownRequest.encode({ ...request }).finish());
+    return this.#accepted("Shutdown", () => ShutdownResponse.decode(reply).messages);
+  }
+
+  /**
+   * `machine.RebootRequest`: stops the node and starts it again, without a drain.
+   *
+   * @throws TalosError when Talos has not accepted it, or it is not known whether it has.
+   */
+  async reboot(request: { readonly mode: RebootMode }): Promise<Accepted> {
+    const { RebootRequest, RebootRequest_Mode, RebootResponse } = await messages();
+    const mode = {
+      default: RebootRequest_Mode.DEFAULT,
+      powercycle: RebootRequest_Mode.POWERCYCLE,
+      force: RebootRequest_Mode.FORCE,
+    }[request.mode];
+    const reply = await this.#call("Reboot", RebootRequest.encode({ mode }).finish());
+    return this.#accepted("Reboot", () => RebootResponse.decode(reply).messages);
+  }
+
+  /**
+   * The node's host name, by `Hostname` of google.protobuf.Empty.
+   *
+   * @throws TalosError when Talos does not tell it.
+   */
+  async hostname(): Promise<string> {
+    const { HostnameResponse } = await messages();
+    const reply = await this.#call(READ_METHOD, new Uint8Array());
+    const message = this.#first(READ_METHOD, () => HostnameResponse.decode(reply).messages);
+    return message.hostname;
+  }
+
+  /** Closes the connection. */
+  [Symbol.dispose](): void {
+    this.#client.close();
+  }
+
+  async #call(method: string, request: Uint8Array): Promise<Uint8Array> {
+    using deadline = new Deadline(this.#options.timeoutMs, this.#options.signal);
+    return await unaryCall(this.#client, {
+      endpoint: this.#endpoint,
+      service: "machine.MachineService",
+      method,
+      request,
+      readOnly: method === READ_METHOD,
+      deadline,
+    });
+  }
+
+  #accepted(method: string, decode: () => { metadata: Metadata | undefined; actorId: string }[]) {
+    const { actorId } = this.#first(method, decode);
+    return { actorId: actorId === "" ? undefined : actorId };
+  }
+
+  /** The reply of the one node that was asked; replies come wrapped in a list of nodes. */
+  #first<T extends { metadata: Metadata | undefined }>(method: string, decode: () => T[]): T {
+    const fail = (failure: "protocol" | "status", code: number, text: string, cause?: unknown) =>
+      new TalosError({
+        failure,
+        code,
+        endpoint: formatEndpoint(this.#endpoint),
+        method,
+        text,
+        mayHaveHappened: failure === "protocol" && method !== READ_METHOD,
+        cause,
+      });
+    let replies: T[];
+    try {
+      replies = decode();
+    } catch (error) {
+      const text = "the answer's message cannot be decoded";
+      throw fail("protocol", grpcCode("INTERNAL"), text, error);
+    }
+    const [reply] = replies;
+    if (reply === undefined) {
+      throw fail("protocol", grpcCode("INTERNAL"), "the answer has no node's reply in it");
+    }
+    const { status, error } = reply.metadata ?? { status: undefined, error: "" };
+    if (status !== undefined && status.code !== 0) {
+      throw fail("status", status.code, status.message);
+    }
+    if (error !== "") throw fail("status", grpcCode("UNKNOWN"), error);
+    return reply;
+  }
+}
+
+/** Loaded at the first call: nothing before needs the messages. */
+async function messages(): Promise<typeof import("./generated/machine.ts")> {
+  return await import("./generated/machine.ts");
+}

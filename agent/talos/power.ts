@@ -1,0 +1,225 @@
+import type { Log } from "../telemetry/log.ts";
+import { readCredentials } from "./credentials.ts";
+import { EndpointError, parseEndpoint } from "./endpoint.ts";
+import { certificateDateFault, roleFault } from "./failure_advice.ts";
+import type { RebootMode } from "./machine_client.ts";
+import { makePowerCall, type PowerCall, PowerCallError } from "./power_call.ts";
+import { TalosconfigError } from "./talosconfig.ts";
+
+export type { RebootMode } from "./machine_client.ts";
+
+/** What a hypervisor can ask for. */
+export type PowerAction = "powerdown" | "halt" | "reboot";
+
+/** How power actions are done. */
+export interface TalosPowerOptions {
+  /** File, or directory of a Talos ServiceAccount's Secret; undefined = not configured. */
+  readonly talosconfig: string | undefined;
+  /** Context in it; undefined = the one that it chooses. */
+  readonly context: string | undefined;
+  /** `HOST[:PORT]` of this node, trusted; empty = those of the talosconfig that are this node. */
+  readonly endpoints: readonly string[];
+  /** After so many milliseconds of drain the shutdown is forced; 0 = at once, undefined = never. */
+  readonly drainTimeoutMs: number | undefined;
+  /** Talos' mode for a reboot. */
+  readonly rebootMode: RebootMode;
+  /** For connecting, and for each call, in milliseconds. Default 10 000. */
+  readonly callTimeoutMs?: number;
+  /** Waits between the tries to force a shutdown, in milliseconds. Default 1, 2, 4, 8 seconds. */
+  readonly forceRetryMs?: readonly number[];
+  /** A clock that never goes back, in milliseconds; for tests. */
+  readonly monotonicNow?: () => number;
+  /** This node's name. */
+  readonly hostName: () => string;
+  /** This node's IP addresses. */
+  readonly ownAddresses: () => readonly string[];
+  readonly log: Log;
+}
+
+/** A machine that still lives so long after it has accepted an action does not carry it out. */
+const FORGET_AFTER_MS = 10 * 60_000;
+
+/** The longest time that a timer can wait for. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
+const DEFAULT_FORCE_RETRY_MS = [1000, 2000, 4000, 8000];
+
+/** The last action that Talos has accepted. */
+interface UnderWay {
+  readonly method: PowerCall["method"];
+  /** On the monotonic clock. */
+  readonly acceptedAt: number;
+}
+
+/**
+ * Turns a hypervisor's power requests into calls of the Talos API of this node (see
+ * `makePowerCall`): `powerdown` and `halt` into Shutdown, `reboot` into Reboot. A shutdown that
+ * drains for too long is forced by a second call. Other than that, nothing is repeated while it is
+ * under way: a second Shutdown makes Talos start over with the first one's steps.
+ */
+export class TalosPower implements Disposable {
+  readonly #options: TalosPowerOptions;
+  readonly #now: () => number;
+  readonly #stopped = new AbortController();
+  #queue: Promise<void> = Promise.resolve();
+  #underWay: UnderWay | undefined;
+  #forceTimer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(options: TalosPowerOptions) {
+    this.#options = options;
+    this.#now = options.monotonicNow ?? (() => performance.now());
+  }
+
+  /**
+   * Asks Talos for a power action; resolves when Talos has accepted it, which is long before it is
+   * done. Requests are taken one after the other. One that repeats what is under way succeeds
+   * without a call.
+   *
+   * @throws Error when Talos has not accepted it; the message is fit for a hypervisor's log.
+   */
+  request(action: PowerAction): Promise<void> {
+    return this.#enqueue(() => this.#perform(action));
+  }
+
+  /**
+   * Looks at the talosconfig, without any network traffic.
+   *
+   * @returns a sentence that says what is wrong, or undefined.
+   */
+  async checkCredentials(): Promise<string | undefined> {
+    const { talosconfig, context, endpoints } = this.#options;
+    if (talosconfig === undefined) return NOT_CONFIGURED;
+    try {
+      const credentials = await readCredentials(talosconfig, context);
+      const chosen = endpoints.length > 0 ? endpoints : credentials.endpoints;
+      const hosts = chosen.map((text) => parseEndpoint(text).host);
+      return certificateDateFault(credentials, new Date()) ?? roleFault(credentials.roles) ??
+        endpointFault(hosts);
+    } catch (error) {
+      if (error instanceof TalosconfigError || error instanceof EndpointError) return error.message;
+      throw error;
+    }
+  }
+
+  /** Stops waiting for the drain's end and gives up calls under way. */
+  [Symbol.dispose](): void {
+    clearTimeout(this.#forceTimer);
+    this.#stopped.abort();
+  }
+
+  #enqueue(task: () => Promise<void>): Promise<void> {
+    const result = this.#queue.then(task);
+    // Whoever asked gets the failure; the next in the queue has nothing to do with it.
+    this.#queue = result.then(undefined, () => {});
+    return result;
+  }
+
+  async #perform(action: PowerAction): Promise<void> {
+    const { log, drainTimeoutMs, rebootMode } = this.#options;
+    log.info("power action requested", { action });
+    const wanted: PowerCall = action === "reboot"
+      ? { method: "Reboot", mode: rebootMode }
+      : { method: "Shutdown", force: drainTimeoutMs === 0 };
+    const underWay = this.#currentlyUnderWay();
+    if (underWay?.method === wanted.method) {
+      log.info("power action is under way already; Talos is not asked again", {
+        action,
+        method: wanted.method,
+      });
+      return;
+    }
+    if (underWay?.method === "Shutdown") {
+      const message = "a shutdown is under way, which a reboot cannot replace; try again when " +
+        "the machine has been started, or in 10 minutes";
+      log.error("power action failed", { action, reason: message });
+      throw new Error(message);
+    }
+    await this.#call(action, wanted);
+    if (wanted.method === "Shutdown" && !wanted.force && drainTimeoutMs !== undefined) {
+      this.#forceAfter(drainTimeoutMs, 0);
+    }
+  }
+
+  #currentlyUnderWay(): UnderWay | undefined {
+    const underWay = this.#underWay;
+    if (underWay === undefined) return undefined;
+    return this.#now() - underWay.acceptedAt < FORGET_AFTER_MS ? underWay : undefined;
+  }
+
+  async #call(action: string, call: PowerCall): Promise<void> {
+    const { log, talosconfig } = this.#options;
+    const started = this.#now();
+    const milliseconds = (): number => Math.round(this.#now() - started);
+    const detail = call.method === "Shutdown" ? { force: call.force } : { mode: call.mode };
+    try {
+      if (talosconfig === undefined) throw new TalosconfigError(NOT_CONFIGURED);
+      const timeoutMs = this.#options.callTimeoutMs ?? 10_000;
+      const options = { ...this.#options, talosconfig, timeoutMs };
+      const accepted = await makePowerCall(call, options, this.#stopped.signal);
+      this.#underWay = { method: call.method, acceptedAt: this.#now() };
+      clearTimeout(this.#forceTimer);
+      log.info("power action accepted by Talos", {
+        action,
+        method: call.method,
+        ...detail,
+        endpoint: accepted.endpoint,
+        actor: accepted.actorId,
+        roles: accepted.roles.join(","),
+        milliseconds: milliseconds(),
+      });
+    } catch (error) {
+      log.error("power action failed", {
+        action,
+        method: call.method,
+        ...detail,
+        reason: error instanceof Error ? error.message : String(error),
+        milliseconds: milliseconds(),
+      });
+      throw error;
+    }
+  }
+
+  #forceAfter(milliseconds: number, attempt: number): void {
+    clearTimeout(this.#forceTimer);
+    if (this.#stopped.signal.aborted) return;
+    this.#forceTimer = setTimeout(
+      () => void this.#enqueue(() => this.#force(attempt)),
+      Math.min(milliseconds, LONGEST_TIMER_MS),
+    );
+  }
+
+  /** Never rejects: nobody waits for it, and `#call` has logged what failed. */
+  async #force(attempt: number): Promise<void> {
+    const { log, drainTimeoutMs, forceRetryMs } = this.#options;
+    log.info("the machine has not gone within the drain's time; forcing the shutdown", {
+      drainTimeoutMs,
+      attempt: attempt + 1,
+    });
+    try {
+      await this.#call("force", { method: "Shutdown", force: true });
+    } catch (error) {
+      if (error instanceof PowerCallError && error.mayHaveHappened) return;
+      const wait = (forceRetryMs ?? DEFAULT_FORCE_RETRY_MS)[attempt];
+      if (wait !== undefined) return this.#forceAfter(wait, attempt + 1);
+      log.error("the shutdown could not be forced; Talos goes on with its drain", {
+        attempts: attempt + 1,
+      });
+    }
+  }
+}
+
+const NOT_CONFIGURED =
+  "no talosconfig is configured, so this machine cannot be shut down or rebooted; " +
+  "set --talosconfig";
+
+function endpointFault(hosts: readonly string[]): string | undefined {
+  if (hosts.length === 0) {
+    return "the talosconfig has no endpoint; set --talos-endpoint to this node's address " +
+      "(status.hostIP)";
+  }
+  if (hosts.every((host) => host === "talos.default")) {
+    return "the talosconfig's endpoint talos.default is only the control planes; " +
+      "set --talos-endpoint to this node's address (status.hostIP)";
+  }
+  return undefined;
+}

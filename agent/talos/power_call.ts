@@ -1,0 +1,161 @@
+import type { Log } from "../telemetry/log.ts";
+import { type Credentials, readCredentials } from "./credentials.ts";
+import { type Endpoint, formatEndpoint, parseEndpoint } from "./endpoint.ts";
+import { adviseFailure } from "./failure_advice.ts";
+import { type Accepted, MachineClient, type RebootMode } from "./machine_client.ts";
+import { confirmOwnNode, type OwnNode, WrongNodeError } from "./own_node.ts";
+import { TalosError } from "./talos_error.ts";
+
+/** A call that changes the power state of this node. */
+export type PowerCall =
+  | { readonly method: "Shutdown"; readonly force: boolean }
+  | { readonly method: "Reboot"; readonly mode: RebootMode };
+
+/** Where and how power calls are made. */
+export interface PowerCallOptions extends OwnNode {
+  /** File, or directory of a Talos ServiceAccount's Secret. */
+  readonly talosconfig: string;
+  /** Undefined = the one that the talosconfig chooses. */
+  readonly context: string | undefined;
+  /** Trusted to be this node. Empty = those of the talosconfig, which are not. */
+  readonly endpoints: readonly string[];
+  /** For connecting, and for each call, in milliseconds. */
+  readonly timeoutMs: number;
+  readonly log: Log;
+}
+
+/** A power call that Talos has accepted. */
+export interface PowerCallResult extends Accepted {
+  /** `HOST:PORT`. */
+  readonly endpoint: string;
+  readonly roles: readonly string[];
+}
+
+/** A power call that failed; the message is fit for a hypervisor's log. */
+export class PowerCallError extends Error {
+  override readonly name = "PowerCallError";
+  /** Whether Talos may be at it although the call failed. */
+  readonly mayHaveHappened: boolean;
+
+  constructor(message: string, mayHaveHappened: boolean, cause: unknown) {
+    super(message, { cause });
+    this.mayHaveHappened = mayHaveHappened;
+  }
+}
+
+/**
+ * Makes one power call with credentials that are read now: at the first endpoint that is this node,
+ * can be reached and lets us in. After a TLS failure or UNAUTHENTICATED the credentials are read
+ * once more, since they are replaced every few hours. Nothing is repeated that may have been obeyed.
+ *
+ * @throws PowerCallError when no endpoint has accepted it, or it is not known whether one has;
+ *   TalosconfigError or EndpointError when it could not even be tried.
+ */
+export async function makePowerCall(
+  call: PowerCall,
+  options: PowerCallOptions,
+  signal: AbortSignal,
+): Promise<PowerCallResult> {
+  let credentials = await readCredentials(options.talosconfig, options.context);
+  let mayReadAgain = true;
+  const reasons: string[] = [];
+  let last: unknown;
+  for (const { endpoint, trusted } of chooseEndpoints(options, credentials)) {
+    for (;;) {
+      try {
+        const client = await MachineClient.connect(endpoint, credentials, {
+          timeoutMs: options.timeoutMs,
+          signal,
+        });
+        using _closed = client;
+        if (!trusted) await confirmOwnNode(endpoint, options, () => client.hostname());
+        const accepted = call.method === "Shutdown"
+          ? await client.shutdown({ force: call.force })
+          : await client.reboot({ mode: call.mode });
+        return { ...accepted, endpoint: formatEndpoint(endpoint), roles: credentials.roles };
+      } catch (error) {
+        if (error instanceof WrongNodeError) {
+          reasons.push(error.message);
+          last = error;
+          break;
+        }
+        if (!(error instanceof TalosError)) throw error;
+        const reason = adviseFailure(error, credentials, new Date());
+        if (mayReadAgain && mayBeStale(error)) {
+          mayReadAgain = false;
+          options.log.warn("Talos did not let us in; reading the talosconfig again", {
+            endpoint: error.endpoint,
+            reason,
+          });
+          credentials = await readCredentials(options.talosconfig, options.context);
+          continue;
+        }
+        if (!mayTryNext(error)) {
+          throw new PowerCallError(describe(call, [reason], error), error.mayHaveHappened, error);
+        }
+        options.log.warn("a Talos endpoint did not take the call", {
+          endpoint: error.endpoint,
+          reason,
+        });
+        reasons.push(reason);
+        last = error;
+        break;
+      }
+    }
+  }
+  throw new PowerCallError(describe(call, reasons, undefined), false, last);
+}
+
+/**
+ * The endpoints that power calls go to.
+ *
+ * @throws EndpointError when one cannot be understood.
+ */
+function chooseEndpoints(
+  options: Pick<PowerCallOptions, "endpoints">,
+  credentials: Pick<Credentials, "endpoints">,
+): { endpoint: Endpoint; trusted: boolean }[] {
+  const trusted = options.endpoints.length > 0;
+  const texts = trusted ? options.endpoints : credentials.endpoints;
+  return texts.map((text) => ({ endpoint: parseEndpoint(text), trusted }));
+}
+
+/** Whether new credentials could make the difference. */
+function mayBeStale(error: TalosError): boolean {
+  switch (error.failure) {
+    case "server-untrusted":
+    case "server-name":
+    case "server-certificate":
+    case "client-rejected":
+    case "tls":
+      return true;
+    case "status":
+      return error.codeName === "UNAUTHENTICATED";
+    default:
+      return false;
+  }
+}
+
+/** Whether another endpoint may be asked: not when it would say the same, or act a second time. */
+function mayTryNext(error: TalosError): boolean {
+  if (error.mayHaveHappened || error.failure === "cancelled") return false;
+  if (error.failure !== "status" || error.codeName === "UNAVAILABLE") return true;
+  return error.method === "Hostname" && error.codeName !== "PERMISSION_DENIED";
+}
+
+function describe(
+  call: PowerCall,
+  reasons: readonly string[],
+  error: TalosError | undefined,
+): string {
+  const action = call.method === "Shutdown" ? "shutdown" : "reboot";
+  if (error?.mayHaveHappened === true) {
+    return `it is not known whether Talos accepted the ${action}: ${reasons.join("; ")}; ` +
+      "it may be under way, so it was not repeated";
+  }
+  if (reasons.length === 0) {
+    return `no Talos endpoint for the ${action}: the talosconfig has none; ` +
+      "set --talos-endpoint to this node's address (status.hostIP)";
+  }
+  return `Talos did not accept the ${action}: ${reasons.join("; ")}`;
+}
