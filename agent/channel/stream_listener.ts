@@ -54,7 +54,10 @@ export class StreamListener implements Channel {
   }
 }
 
-async function readSome(connection: Deno.Conn, buffer: Uint8Array): Promise<Uint8Array | undefined> {
+async function readSome(
+  connection: Deno.Conn,
+  buffer: Uint8Array,
+): Promise<Uint8Array | undefined> {
   try {
     const count = await connection.read(buffer);
     return count === null ? undefined : buffer.subarray(0, count);

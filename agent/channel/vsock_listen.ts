@@ -10,7 +10,9 @@ import { StreamListener } from "./stream_listener.ts";
 export function vsockListenChannel(path: string): StreamListener {
   const match = /^(-1|\d+):(\d+)$/.exec(path);
   if (match === null) {
-    throw new ChannelError(`cannot listen on vsock ${path}: give --path as CID:PORT, such as -1:1234`);
+    throw new ChannelError(
+      `cannot listen on vsock ${path}: give --path as CID:PORT, such as -1:1234`,
+    );
   }
   const [, cid, port] = match;
   try {

@@ -1,6 +1,5 @@
 import type { CommandState } from "../protocol/dispatcher.ts";
 import type { Host } from "../host/host.ts";
-import type { Log } from "../telemetry/log.ts";
 import type { PowerAction } from "../talos/power.ts";
 
 /** What shuts the machine down. */
@@ -27,5 +26,4 @@ export interface CommandContext {
     /** Patterns of the interfaces not to report. */
     readonly exclude: readonly string[];
   };
-  readonly log: Log;
 }

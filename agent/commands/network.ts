@@ -6,7 +6,8 @@ import type { CommandContext } from "./context.ts";
 /** QAPI guest-network-get-interfaces. */
 export const guestNetworkGetInterfaces = defineCommand({
   name: "guest-network-get-interfaces",
-  summary: "The node's network interfaces with addresses and counters, without those that only the " +
+  summary:
+    "The node's network interfaces with addresses and counters, without those that only the " +
     "cluster network sees.",
   since: "1.1",
   arguments: {},

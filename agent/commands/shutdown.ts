@@ -14,7 +14,7 @@ export const guestShutdown = defineCommand({
   arguments: { mode: optional(string()) },
   reply: "none",
   defaultPolicy: { enabled: true },
-}, async ({ mode = "powerdown" }, { power, log }: CommandContext) => {
+}, async ({ mode = "powerdown" }, { power }: CommandContext) => {
   const action = ACTIONS.find((candidate) => candidate === mode);
   if (action === undefined) {
     throw new QapiError(`mode is invalid (valid values are: ${ACTIONS.join("|")})`);
@@ -23,7 +23,6 @@ export const guestShutdown = defineCommand({
     await power.request(action);
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
-    log.error("guest-shutdown failed", { mode, error: reason });
     throw new QapiError(`guest-shutdown (${mode}) failed: ${reason}`, "GenericError", {
       cause: error,
     });

@@ -28,8 +28,9 @@ export function parseCommandLine(
       break;
     }
     if (word.startsWith("--")) parsed.push(parseLong(word.slice(2), options, rest));
-    else if (word.startsWith("-") && word.length > 1) parsed.push(...parseShort(word, options, rest));
-    else operands.push(word);
+    else if (word.startsWith("-") && word.length > 1) {
+      parsed.push(...parseShort(word, options, rest));
+    } else operands.push(word);
   }
   return { options: parsed, operands };
 }

@@ -38,9 +38,7 @@ export async function loadConfig(
   for (const option of OPTIONS) {
     if (option.commandLineOnly) continue;
     const given = [file, environment, flags].map((texts) => texts.get(option) ?? []);
-    const value = option.kind === "list"
-      ? joinLists(option, given)
-      : lastValue(option, given);
+    const value = option.kind === "list" ? joinLists(option, given) : lastValue(option, given);
     values.set(option.name, value);
   }
   return toConfig(values, sources);
@@ -102,9 +100,7 @@ async function textsOfFile(
 
 function findKey(key: string, path: string): Option {
   const candidates = OPTIONS.filter((option) => !option.commandLineOnly);
-  const option = candidates.find(({ name, otherKeys }) =>
-    name === key || otherKeys?.includes(key)
-  );
+  const option = candidates.find(({ name, otherKeys }) => name === key || otherKeys?.includes(key));
   if (option !== undefined) return option;
   const allowed = candidates.map((candidate) => candidate.name).join(", ");
   throw new ConfigError(`${path}: unknown key ${key}; allowed are ${allowed}`);

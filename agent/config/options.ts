@@ -21,7 +21,8 @@ export const OPTIONS: readonly Option[] = [
     short: "p",
     kind: "string",
     placeholder: "PATH",
-    help: "device, socket or CID:PORT of the channel; virtio-serial looks for its port by name, and " +
+    help:
+      "device, socket or CID:PORT of the channel; virtio-serial looks for its port by name, and " +
       "isa-serial takes /dev/ttyS0 when it is left out",
     qemuGa: true,
   },
@@ -182,7 +183,8 @@ export const OPTIONS: readonly Option[] = [
     name: "talosconfig",
     kind: "string",
     placeholder: "FILE",
-    help: "talosconfig with which shutdown and reboot are asked for, or the directory that a Talos " +
+    help:
+      "talosconfig with which shutdown and reboot are asked for, or the directory that a Talos " +
       "ServiceAccount's Secret is mounted on",
   },
   {
@@ -195,7 +197,8 @@ export const OPTIONS: readonly Option[] = [
     name: "talos-endpoint",
     kind: "list",
     placeholder: "HOST[:PORT]",
-    help: "address of this node's Talos API (status.hostIP), in place of the talosconfig's endpoints; " +
+    help:
+      "address of this node's Talos API (status.hostIP), in place of the talosconfig's endpoints; " +
       "several are tried in their order",
   },
   {
@@ -203,7 +206,8 @@ export const OPTIONS: readonly Option[] = [
     kind: "optional-duration",
     default: "20s",
     placeholder: "TIME",
-    help: "how long a shutdown may drain the node before it is forced: 0 forces at once, none never",
+    help:
+      "how long a shutdown may drain the node before it is forced: 0 forces at once, none never",
   },
   {
     name: "reboot-mode",

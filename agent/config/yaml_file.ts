@@ -21,7 +21,9 @@ export async function parseYamlFile(text: string, path: string): Promise<Map<str
   if (typeof document !== "object" || Array.isArray(document)) {
     throw new ConfigError(`${path}: expected a mapping of option names to values`);
   }
-  return new Map(Object.entries(document).map(([key, value]) => [key, scalarText(key, value, path)]));
+  return new Map(
+    Object.entries(document).map(([key, value]) => [key, scalarText(key, value, path)]),
+  );
 }
 
 function scalarText(key: string, value: unknown, path: string): string {

@@ -72,7 +72,9 @@ export class DirectoryWatch implements AsyncDisposable {
   async #watch(): Promise<void> {
     const buffer = new Uint8Array(4096);
     for await (const _edge of this.#readiness.edges()) {
-      while (this.#libc.file.read(this.#fd, buffer, BigInt(buffer.length)) > 0) this.#changed = true;
+      while (this.#libc.file.read(this.#fd, buffer, BigInt(buffer.length)) > 0) {
+        this.#changed = true;
+      }
       if (this.#changed) this.#wake();
     }
   }

@@ -69,7 +69,12 @@ export class Readiness implements Disposable {
   async *edges(): AsyncGenerator<Edge, void, undefined> {
     const view = new DataView(this.#events.buffer);
     while (!this.#stopped) {
-      const count = await this.#libc.event.epoll_wait(this.#epoll, this.#events, MAXIMUM_EVENTS, -1);
+      const count = await this.#libc.event.epoll_wait(
+        this.#epoll,
+        this.#events,
+        MAXIMUM_EVENTS,
+        -1,
+      );
       // A negative count is EINTR: the only error that a valid epoll descriptor can give.
       for (let index = 0; index < count; index++) {
         const offset = index * EVENT_SIZE;

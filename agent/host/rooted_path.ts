@@ -27,7 +27,9 @@ export function resolveInRoot(files: KernelFiles, root: string, path: string): s
       resolved.push(component);
       continue;
     }
-    if (++links > MAXIMUM_LINKS) throw new Error(`too many symbolic links in ${path} under ${root}`);
+    if (++links > MAXIMUM_LINKS) {
+      throw new Error(`too many symbolic links in ${path} under ${root}`);
+    }
     if (target.startsWith("/")) resolved = [];
     rest.unshift(...target.split("/"));
   }

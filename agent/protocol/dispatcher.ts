@@ -126,7 +126,11 @@ function readRequest(value: JsonValue): Request {
   return { name, wireArguments };
 }
 
-function successReply(result: JsonValue, id: JsonValue | undefined, delimited: boolean): Uint8Array {
+function successReply(
+  result: JsonValue,
+  id: JsonValue | undefined,
+  delimited: boolean,
+): Uint8Array {
   const text = id === undefined
     ? `{"return": ${writeJson(result)}}\n`
     : `{"return": ${writeJson(result)}, "id": ${writeJson(id)}}\n`;

@@ -10,7 +10,11 @@ export class QapiError extends Error {
   /** The `class` member of the reply. */
   readonly errorClass: QapiErrorClass;
 
-  constructor(message: string, errorClass: QapiErrorClass = "GenericError", options?: ErrorOptions) {
+  constructor(
+    message: string,
+    errorClass: QapiErrorClass = "GenericError",
+    options?: ErrorOptions,
+  ) {
     super(message, options);
     this.errorClass = errorClass;
   }

@@ -1,0 +1,57 @@
+import { COMMANDS } from "../commands/all.ts";
+import type { CommandContext } from "../commands/context.ts";
+import type { Config } from "../config/config.ts";
+import { Host } from "../host/host.ts";
+import { KernelFiles } from "../host/kernel_files.ts";
+import { Libc } from "../host/libc.ts";
+import { Dispatcher } from "../protocol/dispatcher.ts";
+import { Policy } from "../protocol/policy.ts";
+import { TalosPower } from "../talos/power.ts";
+import type { Log } from "../telemetry/log.ts";
+import { VERSION } from "./version.ts";
+
+/** The Talos API of the own node is never behind a proxy, and `fetch` cannot be told so otherwise. */
+const PROXY_VARIABLES = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
+
+/** The agent without its channel: what answers requests. */
+export class Agent implements Disposable {
+  readonly libc: Libc;
+  readonly files: KernelFiles;
+  readonly dispatcher: Dispatcher<CommandContext>;
+  readonly power: TalosPower;
+
+  constructor(config: Config, log: Log) {
+    for (const variable of PROXY_VARIABLES) Deno.env.delete(variable);
+    this.libc = new Libc();
+    this.files = new KernelFiles(this.libc);
+    const host = new Host(this.libc, this.files, {
+      procfs: config.pathProcfs,
+      sysfs: config.pathSysfs,
+      rootfs: config.pathRootfs,
+    });
+    this.power = new TalosPower({
+      talosconfig: config.talosconfig,
+      context: config.talosContext,
+      endpoints: config.talosEndpoints,
+      drainTimeoutMs: config.drainTimeoutMs,
+      rebootMode: config.rebootMode,
+      hostName: () => host.hostName(),
+      ownAddresses: () => host.ownAddresses(),
+      log,
+    });
+    const policy = new Policy({ allow: config.allowRpcs, block: config.blockRpcs });
+    this.dispatcher = new Dispatcher<CommandContext>(COMMANDS, policy, {
+      version: VERSION,
+      commandStates: () => this.dispatcher.commandStates(),
+      host,
+      power: this.power,
+      interfaces: { include: config.interfacesInclude, exclude: config.interfacesExclude },
+    }, log);
+  }
+
+  /** Drops a shutdown's pending escalation and closes the C library. */
+  [Symbol.dispose](): void {
+    this.power[Symbol.dispose]();
+    this.libc[Symbol.dispose]();
+  }
+}

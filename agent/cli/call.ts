@@ -1,0 +1,118 @@
+import { ConfigError } from "../config/config_error.ts";
+import type { Option } from "../config/option.ts";
+import { isJsonObject, type JsonObject, type JsonValue } from "../protocol/json_value.ts";
+import { JsonMessageStream } from "../protocol/json_message_stream.ts";
+import { writeJson } from "../protocol/json_writer.ts";
+import { jsonLog } from "../telemetry/log.ts";
+import { Agent } from "./agent.ts";
+import { hasFlag, loadProcessConfig, parseWords } from "./command_line.ts";
+
+const LOCAL: Option = { name: "local", kind: "boolean", help: "", commandLineOnly: true };
+const USAGE = "call [--local | --path SOCKET] COMMAND [ARGUMENTS], ARGUMENTS being a JSON object";
+
+/**
+ * The sub-command `call`: sends a command to the agent that listens on a unix socket, or runs it in
+ * this process, and prints what it returns. Exit status 1 and the error on standard error when the
+ * command fails.
+ */
+export async function call(words: readonly string[]): Promise<number> {
+  const commandLine = parseWords(words, [LOCAL]);
+  const [command, argumentText = "{}", surplus] = commandLine.operands;
+  if (hasFlag(commandLine, "help")) {
+    console.log(`Usage: qemu-ga-talos ${USAGE}`);
+    return 0;
+  }
+  if (command === undefined || surplus !== undefined) {
+    throw new ConfigError(`usage: qemu-ga-talos ${USAGE}`);
+  }
+  const request = { execute: command, arguments: readArguments(argumentText) };
+  const config = await loadProcessConfig(commandLine);
+  if (hasFlag(commandLine, "local")) {
+    const log = jsonLog((line) => Deno.stderr.writeSync(new TextEncoder().encode(line)), {
+      level: config.verbose ? "debug" : "warn",
+    });
+    using agent = new Agent(config, log);
+    const reply = await agent.dispatcher.dispatch({ value: request });
+    return show(reply === undefined ? undefined : readMessages(reply)[0]);
+  }
+  if (config.path === undefined) {
+    throw new ConfigError("call needs --path SOCKET of a running agent (unix-listen), or --local");
+  }
+  return show(await callSocket(config.path, request));
+}
+
+function readArguments(text: string): JsonObject {
+  const [message] = new JsonMessageStream().feed(new TextEncoder().encode(text));
+  if (message !== undefined && "value" in message && isJsonObject(message.value)) {
+    return message.value;
+  }
+  throw new ConfigError(`the arguments must be a JSON object, found: ${text}`);
+}
+
+/** The reply's envelope, or undefined for a success that is not answered. */
+async function callSocket(path: string, request: JsonObject): Promise<JsonObject | undefined> {
+  let connection: Deno.UnixConn;
+  try {
+    connection = await Deno.connect({ transport: "unix", path });
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new ConfigError(`no agent answers on ${path}: ${reason}`);
+  }
+  using _connection = connection;
+  // The ping behind the command shows that the command has succeeded without an answer.
+  const requests = [{ ...request, id: "call" }, { execute: "guest-ping", id: "end" }];
+  const text = requests.map((each) => `${writeJson(each)}\n`).join("");
+  await writeAll(connection, new TextEncoder().encode(text));
+  const stream = new JsonMessageStream();
+  for await (const bytes of connection.readable) {
+    for (const message of stream.feed(withoutSentinel(bytes))) {
+      if (!("value" in message) || !isJsonObject(message.value)) continue;
+      if (message.value["id"] === "call") return message.value;
+      if (message.value["id"] === "end") return undefined;
+    }
+  }
+  throw new ConfigError(`the agent on ${path} closed the connection without an answer`);
+}
+
+async function writeAll(connection: Deno.Conn, bytes: Uint8Array): Promise<void> {
+  for (let offset = 0; offset < bytes.length;) {
+    offset += await connection.write(bytes.subarray(offset));
+  }
+}
+
+function readMessages(reply: Uint8Array): JsonObject[] {
+  return new JsonMessageStream().feed(withoutSentinel(reply)).flatMap((message) =>
+    "value" in message && isJsonObject(message.value) ? [message.value] : []
+  );
+}
+
+/** guest-sync-delimited puts a byte 0xFF before its reply. */
+function withoutSentinel(bytes: Uint8Array): Uint8Array {
+  return bytes.filter((byte) => byte !== 0xff);
+}
+
+function show(envelope: JsonObject | undefined): number {
+  if (envelope === undefined) return 0;
+  const { error, return: result } = envelope;
+  if (error !== undefined && isJsonObject(error)) {
+    console.error(`qemu-ga-talos: ${error["class"]}: ${error["desc"]}`);
+    return 1;
+  }
+  console.log(pretty(result ?? null, ""));
+  return 0;
+}
+
+function pretty(value: JsonValue, indent: string): string {
+  const inner = `${indent}  `;
+  const wrap = (open: string, parts: readonly string[], close: string): string =>
+    parts.length === 0
+      ? open + close
+      : `${open}\n${parts.map((part) => inner + part).join(",\n")}\n${indent}${close}`;
+  if (Array.isArray(value)) {
+    return wrap("[", value.map((item: JsonValue) => pretty(item, inner)), "]");
+  }
+  if (!isJsonObject(value)) return writeJson(value);
+  const members = Object.entries(value)
+    .map(([key, member]) => `${writeJson(key)}: ${pretty(member, inner)}`);
+  return wrap("{", members, "}");
+}

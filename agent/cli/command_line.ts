@@ -1,0 +1,34 @@
+import type { Config } from "../config/config.ts";
+import { parseCommandLine, type ParsedCommandLine } from "../config/getopt.ts";
+import { loadConfig } from "../config/load_config.ts";
+import type { Option } from "../config/option.ts";
+import { OPTIONS } from "../config/options.ts";
+
+/** A sub-command's command line; `more` are options that only it has. */
+export function parseWords(
+  words: readonly string[],
+  more: readonly Option[] = [],
+): ParsedCommandLine {
+  return parseCommandLine(words, [...OPTIONS, ...more]);
+}
+
+/** Whether a flag stands on the command line. */
+export function hasFlag(commandLine: ParsedCommandLine, name: string): boolean {
+  return commandLine.options.some(([option]) => option.name === name);
+}
+
+/** The configuration of this process: its flags, environment and files. */
+export function loadProcessConfig(commandLine: ParsedCommandLine): Promise<Config> {
+  return loadConfig(commandLine, {
+    environment: (name) => Deno.env.get(name),
+    readTextFile: (path) => Deno.readTextFileSync(path),
+    exists: (path) => {
+      try {
+        Deno.statSync(path);
+        return true;
+      } catch {
+        return false;
+      }
+    },
+  });
+}

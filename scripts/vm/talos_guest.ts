@@ -1,0 +1,60 @@
+import { FakeTalosApi } from "../../agent/testing/fake_talos_api_process.ts";
+import { Guest, type GuestOptions } from "./guest.ts";
+
+/** The host's loopback as a guest on QEMU's user-mode network sees it. */
+const HOST_ADDRESS = "10.0.2.2";
+
+/** How a guest with our agent is set up; everything has a default. */
+export interface TalosGuestOptions {
+  /** Roles in the agent's client certificate. Default `os:operator`. */
+  readonly roles?: readonly string[];
+  /** More options of the agent. */
+  readonly agentOptions?: string;
+  /** More options of the guest. */
+  readonly guest?: GuestOptions;
+}
+
+/** Starts the Talos API that a guest made by `bootTalosGuest` finds on this machine. */
+export function startTalosApi(): Promise<FakeTalosApi> {
+  return FakeTalosApi.start({ ips: [HOST_ADDRESS, "127.0.0.1"], hostname: "talos-vm" });
+}
+
+/** Boots a guest whose agent is `dist/qemu-ga-talos`, with credentials for the given Talos API. */
+export async function bootTalosGuest(
+  api: FakeTalosApi,
+  options: TalosGuestOptions = {},
+): Promise<Guest> {
+  const roles = options.roles ?? ["os:operator"];
+  const command = [
+    "/bin/qemu-ga-talos --verbose --talosconfig /var/run/secrets/talos.dev",
+    `--talos-endpoint ${HOST_ADDRESS}:${api.port}`,
+    options.agentOptions ?? "",
+  ].join(" ");
+  return await Guest.boot({
+    ...options.guest,
+    programs: { "/bin/qemu-ga-talos": "dist/qemu-ga-talos", ...options.guest?.programs },
+    files: {
+      "/var/run/secrets/talos.dev/config": await api.talosconfig({ roles }),
+      ...options.guest?.files,
+    },
+    agentCommand: command,
+  });
+}
+
+/**
+ * Does what machined does with the calls that the API accepts: powers the guest off for Shutdown,
+ * resets it for Reboot. Ends with the first.
+ */
+export async function actAsMachined(api: FakeTalosApi, guest: Guest): Promise<void> {
+  for await (const call of api.calls) {
+    if (!call.allowed) continue;
+    if (call.method === "Shutdown") {
+      await guest.powerOff();
+      return;
+    }
+    if (call.method === "Reboot") {
+      await guest.reboot();
+      return;
+    }
+  }
+}
