@@ -19,6 +19,23 @@ async function cpuTicks(guest: Guest): Promise<number> {
   return Number(fields[11]) + Number(fields[12]);
 }
 
+/** Those of five seconds, after two in which the agent comes to rest. */
+async function idleTicks(guest: Guest): Promise<number> {
+  await guest.run("sleep 2", SLOW);
+  const before = await cpuTicks(guest);
+  await guest.run("sleep 5", SLOW);
+  return await cpuTicks(guest) - before;
+}
+
+async function waitForLog(guest: Guest, pattern: RegExp): Promise<void> {
+  const deadline = Date.now() + 30_000;
+  while (!pattern.test(await guest.agentLog())) {
+    if (Date.now() > deadline) {
+      throw new Error(`${pattern} is not in the log:\n${await guest.agentLog()}`);
+    }
+  }
+}
+
 async function errorOf(agent: GuestAgentClient, mode: string): Promise<string> {
   try {
     await agent.execute("guest-shutdown", { mode }, SLOW);
@@ -99,15 +116,27 @@ Deno.test("the compiled agent on a virtio-serial port", async (t) => {
   await t.step("serves 50 clients in turn, some of which leave in the middle", async () => {
     for (let count = 0; count < 50; count++) {
       await using agent = await guest.agent();
+      // The guest cannot see a departure that is followed by an arrival at once: the newcomer must
+      // synchronize, as the protocol has it, when it does not know what the last one left behind.
+      if (count % 3 !== 1) await agent.sync(SLOW);
       const id = 1_000 + count;
       await agent.send(`{"execute":"guest-sync","arguments":{"id":${id}}}\n`);
       deepEqual(await agent.receiveReply(SLOW), { return: id }, `client ${count}`);
       if (count % 3 === 1) await agent.send('{"execute":"guest-inf');
       if (count % 3 === 2) await agent.send('{"execute":"guest-info"}');
     }
+  });
+
+  await t.step("forgets half a request when it sees that its client has left", async () => {
+    {
+      await using agent = await guest.agent();
+      await agent.sync(SLOW);
+      await agent.send('{"execute":"guest-inf');
+    }
+    await waitForLog(guest, /client left"[^}]*}\s*$/);
     await using agent = await guest.agent();
-    await agent.sync(SLOW);
-    deepEqual(await agent.execute("guest-ping"), {});
+    await agent.send('{"execute":"guest-ping"}');
+    deepEqual(await agent.receiveReply(SLOW), { return: {} });
   });
 
   await t.step("survives a host that sends 1 MiB and reads nothing, then leaves", async () => {
@@ -128,14 +157,9 @@ Deno.test("the compiled agent on a virtio-serial port", async (t) => {
     {
       await using agent = await guest.agent();
       await agent.sync(SLOW);
-      const before = await cpuTicks(guest);
-      await guest.run("sleep 5", SLOW);
-      ok(await cpuTicks(guest) - before <= 1);
+      equal(await idleTicks(guest), 0);
     }
-    await guest.run("sleep 1", SLOW);
-    const before = await cpuTicks(guest);
-    await guest.run("sleep 5", SLOW);
-    ok(await cpuTicks(guest) - before <= 1);
+    equal(await idleTicks(guest), 0);
   });
 
   await t.step("a second agent says who holds the port", async () => {
