@@ -7,6 +7,8 @@ const O_NOCTTY = 0o400;
 const O_NONBLOCK = 0o4000;
 const O_CLOEXEC = 0o2000000;
 const READ_SIZE = 64 * 1024;
+// virtio_console wakes its readers before an unplugged port begins to fail, and never again.
+const LOOK_AGAIN_MS = [50, 1_000];
 
 /** Opens a character device for a channel: read-write, nonblocking, not as controlling terminal. */
 export function openDevice(libc: Libc, path: string): number {
@@ -30,6 +32,7 @@ export class DeviceFile implements AsyncDisposable {
   readonly #buffer = new Uint8Array(READ_SIZE);
   readonly #watching: Promise<void>;
   #waiters: (() => void)[] = [];
+  #timers: number[] = [];
   #edgeCount = 0;
   #readCount = 0;
   #connected = false;
@@ -79,6 +82,7 @@ export class DeviceFile implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
+    this.#timers.forEach(clearTimeout);
     this.#readiness.stop();
     this.#wakeAll();
     await this.#watching;
@@ -201,9 +205,20 @@ export class DeviceFile implements AsyncDisposable {
       }
       generation = this.#generation;
       reads = this.#readCount;
-      this.#edgeCount++;
-      this.#wakeAll();
+      this.#countEdge();
+      // A port whose host is away has input, namely its end; an unplugged one has not.
+      if (edge.hangup && !edge.input) this.#lookAgain();
     }
+  }
+
+  #lookAgain(): void {
+    this.#timers.forEach(clearTimeout);
+    this.#timers = LOOK_AGAIN_MS.map((delay) => setTimeout(() => this.#countEdge(), delay));
+  }
+
+  #countEdge(): void {
+    this.#edgeCount++;
+    this.#wakeAll();
   }
 
   async #edgeAfter(count: number): Promise<void> {

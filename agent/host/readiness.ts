@@ -20,6 +20,8 @@ const DATA_OFFSET = PACKED ? 4 : 8;
 export interface Edge {
   /** The other side has hung up. */
   readonly hangup: boolean;
+  /** There is something to read, be it the end of the input. */
+  readonly input: boolean;
 }
 
 /**
@@ -79,7 +81,8 @@ export class Readiness implements Disposable {
       for (let index = 0; index < count; index++) {
         const offset = index * EVENT_SIZE;
         if (view.getInt32(offset + DATA_OFFSET, true) !== this.#fd) continue;
-        yield { hangup: (view.getUint32(offset, true) & EPOLLHUP) !== 0 };
+        const events = view.getUint32(offset, true);
+        yield { hangup: (events & EPOLLHUP) !== 0, input: (events & EPOLLIN) !== 0 };
       }
     }
   }

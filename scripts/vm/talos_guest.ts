@@ -42,12 +42,13 @@ export async function bootTalosGuest(
 }
 
 /**
- * Does what machined does with the calls that the API accepts: powers the guest off for Shutdown,
- * resets it for Reboot. Ends with the first.
+ * Does what machined does with the next call that the API accepts: powers the guest off for Shutdown,
+ * resets it for Reboot.
  */
 export async function actAsMachined(api: FakeTalosApi, guest: Guest): Promise<void> {
+  let past = api.calls.all.length;
   for await (const call of api.calls) {
-    if (!call.allowed) continue;
+    if (past-- > 0 || !call.allowed) continue;
     if (call.method === "Shutdown") {
       await guest.powerOff();
       return;
