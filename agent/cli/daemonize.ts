@@ -1,6 +1,3 @@
-import { cString, type Libc } from "../host/libc.ts";
-
-const O_RDWR = 2;
 const MARKER = "QGA_TALOS_BACKGROUND";
 const READY = "ready\n";
 
@@ -21,20 +18,23 @@ export async function startInBackground(words: readonly string[]): Promise<numbe
     env: { [MARKER]: "1" },
     stdin: "null",
     stdout: "piped",
-    stderr: "inherit",
+    stderr: "piped",
     detached: true,
   }).spawn();
+  const complaints = forward(child.stderr);
   for await (const bytes of child.stdout) {
     if (new TextDecoder().decode(bytes).includes(READY)) return 0;
   }
+  await complaints;
   return (await child.status).code;
 }
 
-/** Tells `startInBackground` that this process serves, and lets go of the terminal. */
-export function detach(libc: Libc): void {
+/** Tells `startInBackground` that this process serves: from then on nobody reads what it prints. */
+export function reportReady(): void {
   Deno.stdout.writeSync(new TextEncoder().encode(READY));
   Deno.chdir("/");
-  const nothing = libc.check(libc.file.open(cString("/dev/null"), O_RDWR, 0), "open /dev/null");
-  for (const fd of [0, 1, 2]) libc.check(libc.process.dup2(nothing, fd), "dup2");
-  libc.file.close(nothing);
+}
+
+async function forward(stream: ReadableStream<Uint8Array>): Promise<void> {
+  for await (const bytes of stream) Deno.stderr.writeSync(bytes);
 }

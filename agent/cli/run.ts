@@ -4,10 +4,10 @@ import type { Config } from "../config/config.ts";
 import { ConfigError } from "../config/config_error.ts";
 import { dumpConfig } from "../config/dump_config.ts";
 import { optionsHelp } from "../config/help.ts";
-import { jsonLog, type Log } from "../telemetry/log.ts";
+import { jsonLog, type Log, silentLog } from "../telemetry/log.ts";
 import { Agent } from "./agent.ts";
 import { hasFlag, loadProcessConfig, parseWords } from "./command_line.ts";
-import { detach, isBackgroundProcess, startInBackground } from "./daemonize.ts";
+import { isBackgroundProcess, reportReady, startInBackground } from "./daemonize.ts";
 import { openChannel } from "./open_channel.ts";
 import { Pidfile } from "./pidfile.ts";
 import { serve } from "./serve.ts";
@@ -40,14 +40,14 @@ export async function run(words: readonly string[]): Promise<number> {
   // Nothing but going to the background runs programs.
   Deno.permissions.revokeSync({ name: "run" });
 
-  const log = openLog(config);
+  const log = openLog(config, inBackground);
   using agent = new Agent(config, log);
   using _pidfile = config.pidfile === undefined
     ? undefined
     : new Pidfile(agent.libc, config.pidfile);
   await using channel = await openChannel(config, agent, log);
   using _signals = stopOnSignals(channel, log);
-  if (inBackground) detach(agent.libc);
+  if (inBackground) reportReady();
   log.info("agent started", { version: versionLine(), method: config.method });
   const served = serve(channel, agent.dispatcher, log);
   const checked = reportCredentials(agent, log);
@@ -62,10 +62,11 @@ function print(text: string): number {
   return 0;
 }
 
-function openLog(config: Config): Log {
+function openLog(config: Config, inBackground: boolean): Log {
   const encoder = new TextEncoder();
   const level = config.verbose ? "debug" : "info";
   if (config.logfile === undefined) {
+    if (inBackground) return silentLog;
     return jsonLog((line) => Deno.stderr.writeSync(encoder.encode(line)), { level });
   }
   let file: Deno.FsFile;

@@ -48,7 +48,6 @@ const TIME_SYMBOLS = {
 } as const satisfies Deno.ForeignLibraryInterface;
 
 const PROCESS_SYMBOLS = {
-  dup2: { parameters: ["i32", "i32"], result: "i32" },
   flock: { parameters: ["i32", "i32"], result: "i32" },
 } as const satisfies Deno.ForeignLibraryInterface;
 
@@ -118,7 +117,7 @@ export class Libc implements Disposable {
     return this.#bind("time", TIME_SYMBOLS);
   }
 
-  /** dup2(2), flock(2). */
+  /** flock(2). */
   get process(): Deno.DynamicLibrary<typeof PROCESS_SYMBOLS>["symbols"] {
     return this.#bind("process", PROCESS_SYMBOLS);
   }

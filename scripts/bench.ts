@@ -1,0 +1,45 @@
+import { formatTable, type Row, rowsOrFailure } from "./benchmark/row.ts";
+import { shutdownRow } from "./benchmark/shutdown_row.ts";
+import { startRow } from "./benchmark/start_row.ts";
+import { pingRows, slowReaderRows } from "./benchmark/unix_rows.ts";
+import { vmRows } from "./benchmark/vm_rows.ts";
+import { withDeadline } from "./vm/deadline.ts";
+import { stockAgent } from "./vm/programs.ts";
+
+const OURS = "dist/qemu-ga-talos";
+const RESULT = "dist/bench.json";
+/** No measurement takes so long; one that hangs shall not hold up the others. */
+const LONGEST_MS = 5 * 60_000;
+
+async function bench(quick: boolean): Promise<readonly Row[]> {
+  const peer = await stockAgent();
+  const measurements: readonly (readonly [string, () => Promise<readonly Row[]>])[] = [
+    ["unix socket", () => pingRows(OURS, peer)],
+    ["start", async () => [await startRow(OURS)]],
+    ["slow reader", () => slowReaderRows(OURS, peer)],
+    ["shutdown", async () => [await shutdownRow(OURS)]],
+    ...quick ? [] : [["VM", () => vmRows(OURS, peer)] as const],
+  ];
+  const rows: Row[] = [];
+  for (const [what, measure] of measurements) {
+    console.error(`measuring: ${what}`);
+    rows.push(
+      ...await rowsOrFailure(
+        what,
+        () => withDeadline(measure(), LONGEST_MS, () => `the end of "${what}"`),
+      ),
+    );
+  }
+  return rows;
+}
+
+const [option, surplus] = Deno.args;
+if (surplus !== undefined || (option !== undefined && option !== "--quick")) {
+  console.error("usage: scripts/bench [--quick]");
+  Deno.exit(2);
+}
+const rows = await bench(option === "--quick");
+console.log(formatTable(rows));
+const result = { date: new Date().toISOString(), quick: option === "--quick", rows };
+await Deno.writeTextFile(RESULT, `${JSON.stringify(result, undefined, 2)}\n`);
+Deno.exit(rows.some(({ met }) => met === "no") ? 1 : 0);

@@ -1,0 +1,224 @@
+import { deepEqual, equal, match, ok } from "node:assert/strict";
+import { FakeTalosApi } from "../../agent/testing/fake_talos_api_process.ts";
+import { GuestAgentClient } from "../vm/guest_agent_client.ts";
+
+const EXECUTABLE = "dist/qemu-ga-talos";
+
+interface Result {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+async function execute(args: readonly string[], env: Record<string, string> = {}): Promise<Result> {
+  const { code, stdout, stderr } = await new Deno.Command(EXECUTABLE, { args: [...args], env })
+    .output();
+  const decoder = new TextDecoder();
+  return { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
+}
+
+/** An agent that serves a unix socket in a directory of its own. */
+class RunningAgent implements AsyncDisposable {
+  readonly directory: string;
+  readonly socket: string;
+  readonly #process: Deno.ChildProcess;
+  readonly #log: Promise<string>;
+
+  constructor(directory: string, options: readonly string[]) {
+    this.directory = directory;
+    this.socket = `${directory}/agent.sock`;
+    this.#process = new Deno.Command(EXECUTABLE, {
+      args: ["-m", "unix-listen", "-p", this.socket, ...options],
+      stderr: "piped",
+    }).spawn();
+    this.#log = new Response(this.#process.stderr).text();
+  }
+
+  static async start(...options: string[]): Promise<RunningAgent> {
+    return await RunningAgent.startIn(await Deno.makeTempDir(), options);
+  }
+
+  static async startIn(directory: string, options: readonly string[]): Promise<RunningAgent> {
+    const agent = new RunningAgent(directory, options);
+    for (;;) {
+      // A killed agent's socket refuses connections until the new one has replaced it.
+      try {
+        await using client = await agent.client();
+        await client.sync();
+        return agent;
+      } catch (error) {
+        if (!(error instanceof Deno.errors.ConnectionRefused)) throw error;
+      }
+    }
+  }
+
+  client(): Promise<GuestAgentClient> {
+    return GuestAgentClient.connect(this.socket);
+  }
+
+  /** Ends the agent and gives its status, its log, and how long it took in milliseconds. */
+  async stop(signal: Deno.Signal): Promise<{ code: number; log: string; milliseconds: number }> {
+    const started = performance.now();
+    this.#process.kill(signal);
+    const { code } = await this.#process.status;
+    const milliseconds = performance.now() - started;
+    return { code, log: await this.#log, milliseconds };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    try {
+      this.#process.kill("SIGKILL");
+    } catch (error) {
+      if (!(error instanceof TypeError)) throw error;
+    }
+    await this.#process.status;
+    await this.#log;
+    if (exists(this.directory)) await Deno.remove(this.directory, { recursive: true });
+  }
+}
+
+function exists(path: string): boolean {
+  try {
+    Deno.lstatSync(path);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+Deno.test("version, help and the list of commands", async () => {
+  match((await execute(["version"])).stdout, /^QEMU Guest Agent \d+\.\d+\.\d+ /);
+  match((await execute(["-V"])).stdout, /^QEMU Guest Agent /);
+  match((await execute(["--help"])).stdout, /--talos-endpoint HOST/);
+  match((await execute(["-b", "help"])).stdout, /^guest-ping$/m);
+});
+
+Deno.test("mistakes end with status 2 and one line that says what is allowed", async () => {
+  const cases: [string[], RegExp][] = [
+    [["--nonsense"], /unknown option --nonsense/],
+    [["-m", "carrier-pigeon"], /virtio-serial/],
+    [["--drain-timeout", "soon"], /20s/],
+    [["dance"], /run, call and version/],
+    [["-c", "/nonexistent/file.yaml"], /\/nonexistent\/file\.yaml/],
+    [["call"], /usage/],
+    [["call", "--local", "guest-ping", "[]"], /JSON object/],
+  ];
+  for (const [args, text] of cases) {
+    const { code, stderr } = await execute(args);
+    equal(code, 2, args.join(" "));
+    match(stderr, text);
+    equal(stderr.trimEnd().split("\n").length, 1, stderr);
+  }
+});
+
+Deno.test("the dumped configuration reads back", async () => {
+  const directory = await Deno.makeTempDir();
+  const options = ["-m", "unix-listen", "-p", "/x", "-b", "guest-ping,guest-info", "-v"];
+  const { stdout } = await execute([...options, "--drain-timeout", "none", "-D"]);
+  match(stdout, /^\[general\]\n/);
+  await Deno.writeTextFile(`${directory}/qemu-ga.conf`, stdout);
+  equal((await execute(["-D"], { QGA_CONF: `${directory}/qemu-ga.conf` })).stdout, stdout);
+  await Deno.remove(directory, { recursive: true });
+});
+
+Deno.test("call runs a command in its own process and through a socket", async () => {
+  const local = await execute(["call", "--local", "guest-get-osinfo"]);
+  equal(local.code, 0, local.stderr);
+  const os = JSON.parse(local.stdout) as Record<string, string>;
+  equal(os["kernel-release"], Deno.osRelease());
+  await using agent = await RunningAgent.start();
+  deepEqual(JSON.parse((await execute(["call", "-p", agent.socket, "guest-ping"])).stdout), {});
+  const sync = ["call", "-p", agent.socket, "guest-sync-delimited", '{"id": 9223372036854775807}'];
+  equal((await execute(sync)).stdout, "9223372036854775807\n");
+  const unknown = await execute(["call", "-p", agent.socket, "guest-nonsense"]);
+  equal(unknown.code, 1);
+  match(unknown.stderr, /CommandNotFound/);
+});
+
+Deno.test("SIGTERM and SIGINT end the agent at once and leave nothing behind", async () => {
+  for (const signal of ["SIGTERM", "SIGINT"] as const) {
+    const directory = await Deno.makeTempDir();
+    await using agent = await RunningAgent.start("-f", `${directory}/agent.pid`);
+    await using client = await agent.client();
+    await client.send('{"execute":"guest-pi');
+    match(await Deno.readTextFile(`${directory}/agent.pid`), /^\d+\n$/);
+    const { code, log, milliseconds } = await agent.stop(signal);
+    equal(code, 0, log);
+    ok(milliseconds < 1000, `${milliseconds} ms`);
+    equal(exists(agent.socket), false);
+    equal(exists(`${directory}/agent.pid`), false);
+    await Deno.remove(directory, { recursive: true });
+  }
+});
+
+Deno.test("a second agent on the same socket or pid file ends with status 1", async () => {
+  const directory = await Deno.makeTempDir();
+  const pidfile = `${directory}/agent.pid`;
+  await using agent = await RunningAgent.start("-f", pidfile);
+  const socket = await execute(["-m", "unix-listen", "-p", agent.socket]);
+  equal(socket.code, 1);
+  match(socket.stderr, /another agent is listening/);
+  const pid = await execute(["-m", "unix-listen", "-p", `${directory}/other`, "-f", pidfile]);
+  equal(pid.code, 1);
+  match(pid.stderr, /another agent is running/);
+  await Deno.remove(directory, { recursive: true });
+});
+
+Deno.test("a new agent takes over the socket and pid file of a killed one", async () => {
+  const directory = await Deno.makeTempDir();
+  const options = ["-f", `${directory}/agent.pid`];
+  await using killed = await RunningAgent.start(...options);
+  await killed.stop("SIGKILL");
+  equal(exists(killed.socket), true);
+  await using agent = await RunningAgent.startIn(killed.directory, options);
+  equal((await agent.stop("SIGTERM")).code, 0);
+  await Deno.remove(directory, { recursive: true });
+});
+
+Deno.test("-d goes to the background once it serves", async () => {
+  const directory = await Deno.makeTempDir();
+  const socket = `${directory}/agent.sock`;
+  const pidfile = `${directory}/agent.pid`;
+  const args = ["-d", "-m", "unix-listen", "-p", socket, "-f", pidfile];
+  equal((await execute(args)).code, 0);
+  {
+    await using client = await GuestAgentClient.connect(socket);
+    await client.sync();
+  }
+  match((await execute(args)).stderr, /another agent/);
+  Deno.kill(Number(await Deno.readTextFile(pidfile)), "SIGTERM");
+  while (exists(pidfile)) await new Promise((resolve) => setTimeout(resolve, 10));
+  await Deno.remove(directory, { recursive: true });
+});
+
+Deno.test("a talosconfig that cannot be used is said once, and all else works", async () => {
+  await using api = await FakeTalosApi.start();
+  const good = await api.talosconfig({ roles: ["os:operator"] });
+  const cases: [string | undefined, RegExp][] = [
+    [undefined, /talosconfig/],
+    ["", /empty/],
+    [good.slice(0, good.length / 2), /talosconfig|context|crt|key/],
+    ["context: a\ncontexts:\n  b: {}\n", /context/],
+    [good.replace(/crt: .*/, "crt: bm9uc2Vuc2U="), /crt|certificate/],
+  ];
+  for (const [text, pattern] of cases) {
+    const directory = await Deno.makeTempDir();
+    if (text !== undefined) await Deno.writeTextFile(`${directory}/talosconfig`, text);
+    await using agent = await RunningAgent.start("--talosconfig", `${directory}/talosconfig`);
+    {
+      await using client = await agent.client();
+      await client.sync();
+      let message = "";
+      try {
+        await client.execute("guest-shutdown");
+      } catch (error) {
+        message = error instanceof Error ? error.message : String(error);
+      }
+      match(message, pattern);
+      deepEqual(await client.execute("guest-ping"), {});
+    }
+    const { log } = await agent.stop("SIGTERM");
+    equal(log.split("\n").filter((line) => line.includes("will not work")).length, 1, log);
+    await Deno.remove(directory, { recursive: true });
+  }
+});

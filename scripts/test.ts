@@ -1,0 +1,161 @@
+/** A group of tests that is run, or skipped, as a whole. */
+interface Suite {
+  readonly name: string;
+  /** Whether `--quick` runs it. */
+  readonly quick: boolean;
+  /** What scripts/bootstrap must set up. */
+  readonly parts: readonly string[];
+  /** A program that must be there, and how to get it; bootstrap does not fetch it. */
+  readonly program?: { readonly name: string; readonly remedy: string };
+  /** The command line; `{junit}` stands for the file that the test runner reports to. */
+  readonly command: readonly string[];
+}
+
+interface Outcome {
+  readonly suite: string;
+  readonly passed: number;
+  readonly failed: number;
+  /** Why the suite was skipped; undefined when it ran. */
+  readonly skipped: string | undefined;
+  readonly seconds: number;
+}
+
+const TEST = ["test", "--quiet", "-A", "--junit-path={junit}"];
+const UNIT = [...TEST, "--ignore=agent/talos/realapid_test.ts", "agent"];
+
+const SUITES: readonly Suite[] = [
+  { name: "format", quick: true, parts: [], command: ["deno", "fmt", "--check"] },
+  { name: "lint", quick: true, parts: [], command: ["deno", "lint"] },
+  { name: "types", quick: true, parts: [], command: ["deno", "check", "agent", "scripts"] },
+  {
+    name: "generated",
+    quick: true,
+    parts: ["protoc"],
+    command: ["scripts/generate", "--check"],
+  },
+  { name: "unit", quick: true, parts: ["newest"], command: ["deno", ...UNIT] },
+  {
+    name: "unit on the newest Deno",
+    quick: false,
+    parts: ["newest"],
+    command: ["deno-newest", ...UNIT],
+  },
+  {
+    name: "realapid",
+    quick: false,
+    parts: [],
+    program: {
+      name: "realapid",
+      remedy: "build Talos' apid with a recording machine service and set REALAPID to it",
+    },
+    command: ["deno", ...TEST, "agent/talos/realapid_test.ts"],
+  },
+  {
+    name: "compile",
+    quick: false,
+    parts: ["compile", "compile-arm64"],
+    command: ["scripts/compile", "amd64", "arm64"],
+  },
+  {
+    name: "executable",
+    quick: false,
+    parts: ["compile", "newest", "vm"],
+    command: ["deno", ...TEST, "scripts/executable"],
+  },
+  {
+    name: "vm",
+    quick: false,
+    parts: ["vm", "qemu-ga", "compile", "newest"],
+    command: ["deno", ...TEST, "scripts/vm"],
+  },
+];
+
+async function capture(
+  [program = "", ...args]: readonly string[],
+): Promise<{ success: boolean; output: string }> {
+  const { success, stdout, stderr } = await new Deno.Command(program, { args, stdin: "null" })
+    .output();
+  const decoder = new TextDecoder();
+  return { success, output: decoder.decode(stdout) + decoder.decode(stderr) };
+}
+
+async function isOnPath(program: string): Promise<boolean> {
+  const variable = Deno.env.get(program.toUpperCase());
+  const { success } = await capture(["sh", "-c", `command -v "${variable ?? program}"`]);
+  return success;
+}
+
+/** Why a suite cannot run, or undefined when all it needs is there. */
+async function obstacle(suite: Suite): Promise<string | undefined> {
+  if (suite.parts.length > 0) {
+    const { success, output } = await capture(["scripts/bootstrap", ...suite.parts]);
+    if (!success) return output.trim().split("\n").join("; ");
+  }
+  const { program } = suite;
+  if (program !== undefined && !await isOnPath(program.name)) {
+    return `${program.name} is not there: ${program.remedy}`;
+  }
+  return undefined;
+}
+
+/** Adds up what a test runner reported; a command without a report counts as one test. */
+function count(report: string | undefined, success: boolean): { passed: number; failed: number } {
+  const head = /<testsuites[^>]*>/.exec(report ?? "")?.[0] ?? "";
+  const attribute = (name: string) => Number(new RegExp(`${name}="(\\d+)"`).exec(head)?.[1] ?? 0);
+  const failed = attribute("failures") + attribute("errors");
+  const passed = attribute("tests") - failed;
+  if (success) return { passed: Math.max(passed, 1), failed: 0 };
+  return { passed: Math.max(passed, 0), failed: Math.max(failed, 1) };
+}
+
+async function runSuite(suite: Suite): Promise<Outcome> {
+  const started = performance.now();
+  const seconds = () => (performance.now() - started) / 1000;
+  console.log(`${suite.name} ...`);
+  const skipped = await obstacle(suite);
+  if (skipped !== undefined) {
+    return { suite: suite.name, passed: 0, failed: 0, skipped, seconds: seconds() };
+  }
+  const junit = await Deno.makeTempFile({ suffix: ".xml" });
+  try {
+    const command = suite.command.map((word) => word.replace("{junit}", junit));
+    const { success, output } = await capture(command);
+    if (!success) console.log(output);
+    const counts = count(await Deno.readTextFile(junit), success);
+    return { suite: suite.name, ...counts, skipped: undefined, seconds: seconds() };
+  } finally {
+    await Deno.remove(junit);
+  }
+}
+
+function describe(outcome: Outcome): string {
+  const { suite, passed, failed, skipped, seconds } = outcome;
+  const result = skipped === undefined
+    ? `ran: ${passed} passed, ${failed} failed`
+    : `skipped: ${skipped}`;
+  return `${suite.padEnd(24)} ${result} (${seconds.toFixed(1)} s)`;
+}
+
+const quick = Deno.args.includes("--quick");
+const names = Deno.args.filter((word) => word !== "--quick");
+const unknown = names.find((name) => !SUITES.some((suite) => suite.name === name));
+if (unknown !== undefined) {
+  console.error(`unknown suite ${unknown}; there are ${SUITES.map(({ name }) => name).join(", ")}`);
+  Deno.exit(2);
+}
+const chosen = SUITES.filter((suite) =>
+  (!quick || suite.quick) && (names.length === 0 || names.includes(suite.name))
+);
+const outcomes: Outcome[] = [];
+for (const suite of chosen) outcomes.push(await runSuite(suite));
+
+console.log();
+for (const outcome of outcomes) console.log(describe(outcome));
+const total = (key: "passed" | "failed") =>
+  outcomes.reduce((sum, outcome) => sum + outcome[key], 0);
+const skippedInCi = Deno.env.get("CI") === "true"
+  ? outcomes.filter(({ skipped }) => skipped !== undefined).length
+  : 0;
+const failed = total("failed") + skippedInCi;
+console.log(`${total("passed")} passed, ${failed} failed`);
+Deno.exit(failed === 0 ? 0 : 1);
