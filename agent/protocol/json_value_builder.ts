@@ -132,12 +132,12 @@ export class JsonValueBuilder {
       return;
     }
     if (top.expects === "value") {
+      // QEMU looks for a double key after the value, whose own mistakes come first.
+      if (top.key in top.value) this.#error = "duplicate key";
       top.value[top.key] = value;
       top.expects = "separator";
     } else if (typeof value !== "string") {
       this.#error = "key is not a string in object";
-    } else if (value in top.value) {
-      this.#error = "duplicate key";
     } else {
       top.key = value;
       top.expects = "colon";
