@@ -1,6 +1,7 @@
 import { deepEqual, equal, match, ok, rejects } from "node:assert/strict";
 import type { Guest } from "./guest.ts";
 import { type GuestAgentClient, GuestAgentError } from "./guest_agent_client.ts";
+import { findProgram } from "./programs.ts";
 import { actAsMachined, bootTalosGuest, startTalosApi } from "./talos_guest.ts";
 
 /** The agent's start takes seconds under emulation. */
@@ -48,8 +49,20 @@ async function errorOf(agent: GuestAgentClient, mode: string): Promise<string> {
 
 Deno.test("the compiled agent on a virtio-serial port", async (t) => {
   await using api = await startTalosApi();
-  await using guest = await bootTalosGuest(api);
+  await using guest = await bootTalosGuest(api, {
+    guest: { programs: { "/bin/socat": await findProgram("socat") } },
+  });
   await firstAnswer(guest);
+
+  await t.step("serves vsock, too", async () => {
+    const { stdout } = await guest.run(
+      "/bin/qemu-ga-talos -m vsock-listen -p -1:1234 2>/run/vsock.log & p=$!; " +
+        "while ! grep -q started /run/vsock.log; do usleep 100000; done; " +
+        '(echo \'{"execute":"guest-ping"}\'; sleep 1) | socat - VSOCK-CONNECT:1:1234 2>&1; kill $p',
+      { timeoutMs: 30_000 },
+    );
+    equal(stdout, '{"return": {}}\n');
+  });
 
   await t.step("answers every command with the host's facts", async () => {
     await using agent = await guest.agent();
