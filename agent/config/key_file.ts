@@ -22,7 +22,8 @@ export function parseKeyFile(text: string, path: string): Map<string, string> {
   const values = new Map<string, string>();
   let group: string | undefined;
   for (const [index, raw] of text.split("\n").entries()) {
-    const line = raw.trim();
+    // Not trim(): a value may begin or end with what only Unicode takes for white space.
+    const line = raw.replace(/^[ \t\r]+|[ \t\r]+$/g, "");
     if (line === "" || line.startsWith("#")) continue;
     const header = /^\[([^[\]]+)\]$/.exec(line);
     if (header !== null) {
@@ -36,7 +37,10 @@ export function parseKeyFile(text: string, path: string): Map<string, string> {
       );
     }
     if (group !== KEY_FILE_GROUP) continue;
-    values.set(line.slice(0, equals).trimEnd(), unescapeValue(line.slice(equals + 1).trimStart()));
+    values.set(
+      line.slice(0, equals).trimEnd(),
+      unescapeValue(line.slice(equals + 1).replace(/^[ \t\r]+/, "")),
+    );
   }
   return values;
 }
@@ -53,6 +57,6 @@ function unescapeValue(text: string): string {
 }
 
 function escapeValue(text: string): string {
-  return text.replaceAll("\\", "\\\\").replace(/^ /, "\\s").replaceAll("\n", "\\n")
+  return text.replaceAll("\\", "\\\\").replace(/^ | $/g, "\\s").replaceAll("\n", "\\n")
     .replaceAll("\t", "\\t").replaceAll("\r", "\\r");
 }

@@ -12,7 +12,7 @@ export async function parseYamlFile(text: string, path: string): Promise<Map<str
   const { parse } = await import("yaml");
   let document: unknown;
   try {
-    document = parse(text);
+    document = parse(text, { logLevel: "error" });
   } catch (error) {
     const [reason = ""] = (error instanceof Error ? error.message : String(error)).split("\n");
     throw new ConfigError(`${path}: ${reason}`);

@@ -176,6 +176,8 @@ export class JsonLexer {
     const dropped = this.#dropping;
     this.#dropping = false;
     if (!dropped) this.#sink.token(kind, text);
+    // The byte that ends a token too long must end its message all the same.
+    else if (kind === "stray") this.#sink.token(kind, chunk.subarray(end - 1, end));
     this.#dropPending();
   }
 

@@ -33,6 +33,8 @@ export class LocalAgent implements AsyncDisposable {
         ...["-m", "unix-listen", "-p", `${path}/socket`, "-t", path, "-f", `${path}/pid`],
         ...options,
       ],
+      // What the scripts set for Deno is not there where the agent is used.
+      clearEnv: true,
       stdin: "null",
       stdout: "null",
       stderr: "null",

@@ -36,7 +36,12 @@ async function firstAnswerTime(program: string): Promise<number> {
 }
 
 async function runTime(program: string): Promise<number> {
-  const command = new Deno.Command(program, { stdin: "null", stdout: "null", stderr: "null" });
+  const command = new Deno.Command(program, {
+    clearEnv: true,
+    stdin: "null",
+    stdout: "null",
+    stderr: "null",
+  });
   const start = performance.now();
   const { success } = await command.spawn().status;
   if (!success) throw new Error("the empty program failed");

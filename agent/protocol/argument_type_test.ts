@@ -1,0 +1,83 @@
+import assert from "node:assert/strict";
+import {
+  array,
+  boolean,
+  checkMembers,
+  integer,
+  optional,
+  required,
+  string,
+  struct,
+} from "./argument_type.ts";
+import type { JsonObject } from "./json_value.ts";
+import { QapiError } from "./qapi_error.ts";
+
+const members = {
+  id: required(integer(-(2n ** 63n), 100n)),
+  name: optional(string()),
+  crypted: optional(boolean()),
+  vcpus: optional(array(struct("VCPU", {
+    "logical-id": required(integer()),
+    online: optional(boolean()),
+  }))),
+};
+
+Deno.test("arguments of the declared types reach the handler, optional ones may be left out", () => {
+  assert.deepEqual(checkMembers(members, { id: 1n }), { id: 1n });
+  const all: JsonObject = {
+    vcpus: [{ online: true, "logical-id": 0n }, { "logical-id": 1n }],
+    crypted: false,
+    name: "",
+    id: -(2n ** 63n),
+  };
+  assert.deepEqual(checkMembers(members, all), all);
+});
+
+Deno.test("each mistake has QEMU's words and the path of the value", () => {
+  const wrong = (path: string, type: string) =>
+    `Invalid parameter type for '${path}', expected: ${type}`;
+  const cases: readonly (readonly [JsonObject, string])[] = [
+    [{}, "Parameter 'id' is missing"],
+    [{ foo: 1n }, "Parameter 'id' is missing"],
+    [{ id: null }, wrong("id", "integer")],
+    [{ id: "1" }, wrong("id", "integer")],
+    [{ id: 1 }, wrong("id", "integer")],
+    [{ id: 2n ** 63n }, wrong("id", "integer")],
+    [{ id: 101n }, "value '101' is invalid for argument id"],
+    [{ id: 1n, x: 2n }, "Parameter 'x' is unexpected"],
+    [{ id: 1n, "": 1n }, "Parameter '' is unexpected"],
+    [{ id: 1n, toString: 1n }, "Parameter 'toString' is unexpected"],
+    [{ id: 1n, name: 5n }, wrong("name", "string")],
+    [{ id: 1n, name: null }, wrong("name", "string")],
+    [{ id: 1n, crypted: 0n }, wrong("crypted", "boolean")],
+    [{ id: 1n, vcpus: {} }, wrong("vcpus", "array")],
+    [{ id: 1n, vcpus: [5n] }, wrong("vcpus[0]", "object")],
+    [{ id: 1n, vcpus: [[]] }, wrong("vcpus[0]", "object")],
+    [
+      { id: 1n, vcpus: [{ "logical-id": 0n, online: "x" }] },
+      wrong("vcpus[0].online", "boolean"),
+    ],
+    [
+      { id: 1n, vcpus: [{ "logical-id": 0n }, { online: true }] },
+      "Parameter 'vcpus[1].logical-id' is missing",
+    ],
+    [
+      { id: 1n, vcpus: [{ "logical-id": 0n, online: true, x: 1n }] },
+      "Parameter 'vcpus[0].x' is unexpected",
+    ],
+  ];
+  for (const [given, message] of cases) {
+    assert.throws(() => checkMembers(members, given), (error) => {
+      assert.ok(error instanceof QapiError);
+      assert.equal(error.message, message);
+      assert.equal(error.errorClass, "GenericError");
+      return true;
+    });
+  }
+});
+
+Deno.test("types are named as in the QAPI schema", () => {
+  assert.equal(array(string()).name, "[str]");
+  assert.equal(integer().name, "int");
+  assert.equal(boolean().name, "bool");
+});

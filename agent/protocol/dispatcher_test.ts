@@ -1,0 +1,158 @@
+import assert from "node:assert/strict";
+import { LogRecorder } from "../testing/talos_log_recorder.ts";
+import { integer, optional, required, string } from "./argument_type.ts";
+import { type Command, defineCommand } from "./command.ts";
+import { Dispatcher } from "./dispatcher.ts";
+import { JsonMessageStream } from "./json_message_stream.ts";
+import { Policy, type PolicyLists } from "./policy.ts";
+import { QapiError } from "./qapi_error.ts";
+
+const plain = {
+  summary: "",
+  since: "0.15",
+  arguments: {},
+  reply: "value",
+  defaultPolicy: { enabled: true },
+} as const;
+
+const COMMANDS: readonly Command<string[]>[] = [
+  defineCommand({ ...plain, name: "ping" }, () => ({})),
+  defineCommand(
+    { ...plain, name: "sync", arguments: { id: required(integer()) } },
+    ({ id }) => id,
+  ),
+  defineCommand({
+    ...plain,
+    name: "delimited",
+    arguments: { id: required(integer()) },
+    reply: "delimited",
+  }, ({ id }) => id),
+  defineCommand({
+    ...plain,
+    name: "shutdown",
+    arguments: { mode: optional(string()) },
+    reply: "none",
+  }, ({ mode }, calls: string[]) => {
+    if (mode === "bad") throw new QapiError("no such mode");
+    calls.push(mode ?? "default");
+    return {};
+  }),
+  defineCommand({ ...plain, name: "broken" }, () => Promise.reject(new TypeError("é is broken"))),
+  defineCommand({ ...plain, name: "infinite" }, () => Infinity),
+  defineCommand({
+    ...plain,
+    name: "closed",
+    defaultPolicy: { enabled: false, reason: "not on Talos" },
+  }, () => null),
+];
+
+class Agent {
+  readonly calls: string[] = [];
+  readonly log = new LogRecorder();
+  readonly dispatcher: Dispatcher<string[]>;
+
+  constructor(lists: PolicyLists = { allow: undefined, block: undefined }) {
+    this.dispatcher = new Dispatcher(COMMANDS, new Policy(lists), this.calls, this.log);
+  }
+
+  /** The replies to these bytes; one character is one byte. */
+  async answer(input: string): Promise<string> {
+    const bytes = Uint8Array.from(input, (character) => character.charCodeAt(0));
+    let output = "";
+    for (const message of new JsonMessageStream().feed(bytes)) {
+      const reply = await this.dispatcher.dispatch(message);
+      output += String.fromCharCode(...reply ?? []);
+    }
+    return output;
+  }
+}
+
+const failure = (desc: string, end = "") =>
+  `{"error": {"class": "GenericError", "desc": "${desc}"}${end}}\n`;
+const notFound = (desc: string, end = "") =>
+  `{"error": {"class": "CommandNotFound", "desc": "${desc}"}${end}}\n`;
+
+Deno.test("requests get QEMU's replies, one line of ASCII each", async () => {
+  const cases: readonly (readonly [string, string])[] = [
+    ['{"execute":"ping"}', '{"return": {}}\n'],
+    ['{"execute":"ping"}{"execute":"ping"}', '{"return": {}}\n{"return": {}}\n'],
+    ['{"id":[1,"\xc3\xa9"],"execute":"ping"}', '{"return": {}, "id": [1, "\\u00E9"]}\n'],
+    ['{"execute":"ping","id":null}', '{"return": {}, "id": null}\n'],
+    [
+      '{"execute":"sync","arguments":{"id":-9223372036854775808}}',
+      '{"return": -9223372036854775808}\n',
+    ],
+    ['{"execute":"delimited","arguments":{"id":7}}', '\xff{"return": 7}\n'],
+    ['{"execute":"delimited","arguments":{"id":7},"id":3}', '\xff{"return": 7, "id": 3}\n'],
+    [
+      '{"execute":"delimited","arguments":{"id":"1"},"id":3}',
+      failure("Invalid parameter type for 'id', expected: integer", ', "id": 3'),
+    ],
+    ['{"execute":"sync"}', failure("Parameter 'id' is missing")],
+    ['{"execute":"ping","arguments":{"x":1}}', failure("Parameter 'x' is unexpected")],
+    ['{"execute":"nope","id":7}', notFound("The command nope has not been found", ', "id": 7')],
+    ['{"execute":"gu\\u0000b"}', notFound("The command gu\\u0000b has not been found")],
+    ['{"execute":"toString"}', notFound("The command toString has not been found")],
+    ['{"execute":"closed"}', notFound("Command closed has been disabled: not on Talos")],
+    ["[]", failure("QMP input must be a JSON object")],
+    ["{}", failure("QMP input lacks member 'execute'")],
+    ['{"id":1}', failure("QMP input lacks member 'execute'", ', "id": 1')],
+    ['{"execute":5}', failure("QMP input member 'execute' must be a string")],
+    ['{"arguments":{},"execute":3}', failure("QMP input member 'execute' must be a string")],
+    ['{"exec-oob":"x"}', failure("QMP input member 'exec-oob' is unexpected")],
+    [
+      '{"execute":"ping","arguments":null}',
+      failure("QMP input member 'arguments' must be an object"),
+    ],
+    [
+      '{"execute":"ping","arguments":[]}',
+      failure("QMP input member 'arguments' must be an object"),
+    ],
+    ['{"a":}', failure("JSON parse error, expecting value")],
+    ["\xff", failure("JSON parse error, stray '\\uFFFD'")],
+  ];
+  const agent = new Agent();
+  for (const [input, expected] of cases) {
+    assert.equal(await agent.answer(input), expected, input);
+  }
+});
+
+Deno.test("a command without a success response answers on failure only", async () => {
+  const agent = new Agent();
+  assert.equal(await agent.answer('{"execute":"shutdown","id":1}'), "");
+  assert.equal(await agent.answer('{"execute":"shutdown","arguments":{"mode":"halt"}}'), "");
+  assert.deepEqual(agent.calls, ["default", "halt"]);
+  const bad = await agent.answer('{"execute":"shutdown","arguments":{"mode":"bad"},"id":1}');
+  assert.equal(bad, failure("no such mode", ', "id": 1'));
+});
+
+Deno.test("an unforeseen error is reported to the client and logged with its stack", async () => {
+  const agent = new Agent();
+  assert.equal(await agent.answer('{"execute":"broken"}'), failure("\\u00E9 is broken"));
+  const [line] = agent.log.matching(/unforeseen/);
+  assert.equal(line?.level, "error");
+  assert.match(String(line?.fields["stack"]), /TypeError/);
+});
+
+Deno.test("a return value that cannot be written is an error, not an exception", async () => {
+  const answer = await new Agent().answer('{"execute":"infinite","id":1}');
+  assert.equal(answer, failure("Infinity cannot be written as JSON", ', "id": 1'));
+});
+
+Deno.test("the policy's lists decide what runs and what the states say", async () => {
+  const agent = new Agent({ allow: ["ping", "closed"], block: undefined });
+  assert.equal(await agent.answer('{"execute":"closed"}'), '{"return": null}\n');
+  assert.equal(
+    await agent.answer('{"execute":"sync","arguments":{"id":1}}'),
+    notFound("Command sync has been disabled: the command is not allowed"),
+  );
+  const states = agent.dispatcher.commandStates();
+  assert.deepEqual(states.map(({ name }) => name), COMMANDS.map(({ name }) => name));
+  assert.deepEqual(states.filter(({ enabled }) => enabled).map(({ name }) => name), [
+    "ping",
+    "closed",
+  ]);
+  assert.deepEqual(states.filter((state) => !state.successResponse).map(({ name }) => name), [
+    "shutdown",
+  ]);
+});
