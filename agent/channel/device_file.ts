@@ -82,10 +82,11 @@ export class DeviceFile implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
-    this.#timers.forEach(clearTimeout);
     this.#readiness.stop();
     this.#wakeAll();
     await this.#watching;
+    // Not before: an edge that was still under way sets them.
+    this.#timers.forEach(clearTimeout);
     this.#readiness[Symbol.dispose]();
     this.#libc.file.close(this.#fd);
   }

@@ -1,0 +1,111 @@
+import assert from "node:assert/strict";
+import { TemporaryDirectory } from "../testing/talos_temporary_directory.ts";
+import { ChannelError, type Session } from "./channel.ts";
+import { unixListenChannel } from "./unix_listen.ts";
+
+const encode = (text: string) => new TextEncoder().encode(text);
+const decode = (bytes: Uint8Array | undefined) => new TextDecoder().decode(bytes);
+
+async function next(sessions: AsyncIterator<Session>): Promise<Session> {
+  const { value, done } = await sessions.next();
+  assert.ok(!done, "the sessions ended");
+  return value;
+}
+
+Deno.test("clients are served one after the other, each in a session of its own", async () => {
+  await using directory = await TemporaryDirectory.create();
+  const path = `${directory.path}/s.sock`;
+  await using channel = await unixListenChannel(path);
+  assert.equal(((await Deno.stat(path)).mode ?? 0) & 0o777, 0o600);
+  const sessions = channel.sessions()[Symbol.asyncIterator]();
+  for (const text of ["one", "two"]) {
+    using client = await Deno.connect({ transport: "unix", path });
+    await client.write(encode(text));
+    const session = await next(sessions);
+    assert.equal(session.client, path);
+    assert.equal(decode(await session.read()), text);
+    assert.equal(await session.write(encode(`re: ${text}`)), true);
+    const answer = new Uint8Array(20);
+    const count = await client.read(answer);
+    assert.equal(decode(answer.subarray(0, count ?? 0)), `re: ${text}`);
+    client.closeWrite();
+    assert.equal(await session.read(), undefined);
+  }
+});
+
+Deno.test("a reply to a client that has left is dropped, and the next client is served", async () => {
+  await using directory = await TemporaryDirectory.create();
+  const path = `${directory.path}/s.sock`;
+  await using channel = await unixListenChannel(path);
+  const sessions = channel.sessions()[Symbol.asyncIterator]();
+  const first = await Deno.connect({ transport: "unix", path });
+  await first.write(encode("half a requ"));
+  const session = await next(sessions);
+  assert.equal(decode(await session.read()), "half a requ");
+  first.close();
+  assert.equal(await session.read(), undefined);
+  assert.equal(await session.write(encode("too late")), false);
+
+  using second = await Deno.connect({ transport: "unix", path });
+  await second.write(encode("hello"));
+  assert.equal(decode(await (await next(sessions)).read()), "hello");
+});
+
+Deno.test("a large reply waits for its reader, and ends when the client leaves", async () => {
+  await using directory = await TemporaryDirectory.create();
+  const path = `${directory.path}/s.sock`;
+  await using channel = await unixListenChannel(path);
+  const sessions = channel.sessions()[Symbol.asyncIterator]();
+  const client = await Deno.connect({ transport: "unix", path });
+  const session = await next(sessions);
+  const written = session.write(new Uint8Array(4 * 1024 * 1024));
+  await client.read(new Uint8Array(1024));
+  client.close();
+  assert.equal(await written, false);
+});
+
+Deno.test("a second listener on the same path is refused, and the first goes on", async () => {
+  await using directory = await TemporaryDirectory.create();
+  const path = `${directory.path}/s.sock`;
+  await using _channel = await unixListenChannel(path);
+  await assert.rejects(unixListenChannel(path), (error) => {
+    assert.ok(error instanceof ChannelError);
+    assert.match(error.message, /another agent is listening there already/);
+    return true;
+  });
+  (await Deno.connect({ transport: "unix", path })).close();
+});
+
+Deno.test("a stale socket is replaced, a file that is no socket is not", async () => {
+  await using directory = await TemporaryDirectory.create();
+  const path = `${directory.path}/s.sock`;
+  {
+    // Renamed, since Deno removes the file of a listener that it closes.
+    using _listener = Deno.listen({ transport: "unix", path: `${path}.old` });
+    await Deno.rename(`${path}.old`, path);
+  }
+  assert.ok((await Deno.lstat(path)).isSocket);
+  {
+    await using _channel = await unixListenChannel(path);
+    (await Deno.connect({ transport: "unix", path })).close();
+  }
+  const file = await directory.write("file", "kept");
+  await assert.rejects(unixListenChannel(file), /it exists and is no socket; remove it/);
+  assert.equal(await Deno.readTextFile(file), "kept");
+  await assert.rejects(unixListenChannel(`${directory.path}/no/s.sock`), ChannelError);
+});
+
+Deno.test("disposing ends the sessions, a pending read, and the socket file", async () => {
+  await using directory = await TemporaryDirectory.create();
+  const path = `${directory.path}/s.sock`;
+  const channel = await unixListenChannel(path);
+  const sessions = channel.sessions()[Symbol.asyncIterator]();
+  using _client = await Deno.connect({ transport: "unix", path });
+  const session = await next(sessions);
+  const reading = session.read();
+  await channel[Symbol.asyncDispose]();
+  assert.equal(await reading, undefined);
+  assert.deepEqual(await sessions.next(), { value: undefined, done: true });
+  await assert.rejects(Deno.lstat(path), Deno.errors.NotFound);
+  await channel[Symbol.asyncDispose]();
+});

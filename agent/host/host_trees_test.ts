@@ -1,0 +1,175 @@
+import assert from "node:assert/strict";
+import { TemporaryDirectory } from "../testing/talos_temporary_directory.ts";
+import { KernelFiles } from "./kernel_files.ts";
+import { Errno, Libc, LibcError } from "./libc.ts";
+import { type LabelledAddress, readNetworkInterfaces } from "./network_interfaces.ts";
+import { findOpener } from "./open_files.ts";
+import { resolveInRoot } from "./rooted_path.ts";
+import { hostTimeZone } from "./time_zone.ts";
+import { findVirtioPort, virtioPortNames } from "./virtio_ports.ts";
+
+/** Writes files below a directory; a value that begins with `->` is a symbolic link's target. */
+async function plant(root: string, tree: Readonly<Record<string, string>>): Promise<void> {
+  for (const [name, text] of Object.entries(tree)) {
+    const path = `${root}/${name}`;
+    await Deno.mkdir(path.slice(0, path.lastIndexOf("/")), { recursive: true });
+    if (text.startsWith("->")) await Deno.symlink(text.slice(2), path);
+    else await Deno.writeTextFile(path, text);
+  }
+}
+
+Deno.test("files, directories and links are read through libc", async () => {
+  await using directory = await TemporaryDirectory.create();
+  using libc = new Libc();
+  const files = new KernelFiles(libc);
+  const { path } = directory;
+  const long = "é".repeat(5000);
+  await plant(path, { "é": ` ${long}\n`, b: "", a: "->é", "d/x": "" });
+  assert.equal(files.readText(`${path}/a`), ` ${long}\n`);
+  assert.equal(files.readAttribute(`${path}/a`), long);
+  assert.equal(files.readAttribute(`${path}/none`), undefined);
+  assert.equal(files.readAttribute(`${path}/d`), undefined);
+  assert.deepEqual(files.list(path), ["a", "b", "d", "é"]);
+  assert.deepEqual(files.list(`${path}/none`), []);
+  assert.throws(() => files.list(`${path}/b`), LibcError);
+  assert.equal(files.readLink(`${path}/a`), "é");
+  assert.equal(files.readLink(`${path}/b`), undefined);
+  assert.deepEqual([files.exists(`${path}/d`), files.exists(`${path}/none`)], [true, false]);
+  assert.throws(() => files.readText(`${path}/none`), (error) => {
+    assert.ok(error instanceof LibcError);
+    assert.equal(error.errno, Errno.ENOENT);
+    assert.equal(error.message, `open ${path}/none: No such file or directory`);
+    return true;
+  });
+});
+
+Deno.test("links are followed without leaving the root", async () => {
+  await using directory = await TemporaryDirectory.create();
+  using libc = new Libc();
+  const files = new KernelFiles(libc);
+  const { path } = directory;
+  await plant(path, {
+    "usr/share/zone": "",
+    "etc/absolute": "->/usr/share/zone",
+    "etc/relative": "->../../../usr/./share/zone",
+    "etc/chain": "->absolute",
+    "etc/dir": "->/usr",
+    "etc/loop": "->loop",
+  });
+  const zone = `${path}/usr/share/zone`;
+  for (const name of ["absolute", "relative", "chain", "dir/share/zone"]) {
+    assert.equal(resolveInRoot(files, path, `/etc/${name}`), zone, name);
+  }
+  assert.equal(resolveInRoot(files, path, "/../../x"), `${path}/x`);
+  assert.throws(() => resolveInRoot(files, path, "/etc/loop"), /too many symbolic links/);
+});
+
+Deno.test("a virtio port is found by its name", async () => {
+  await using directory = await TemporaryDirectory.create();
+  using libc = new Libc();
+  const files = new KernelFiles(libc);
+  const roots = { sysfs: directory.path, devfs: "/host/dev" };
+  assert.equal(findVirtioPort(files, roots, "b"), undefined);
+  await plant(`${directory.path}/class/virtio-ports`, {
+    "vport0p1/name": "a\n",
+    "vport0p2/name": "b\n",
+    "vport0p3/other": "",
+  });
+  assert.equal(findVirtioPort(files, roots, "b"), "/host/dev/vport0p2");
+  assert.deepEqual(virtioPortNames(files, roots), ["a", "b"]);
+});
+
+Deno.test("the process that has a device open is found by the device's name", async () => {
+  await using directory = await TemporaryDirectory.create();
+  using libc = new Libc();
+  const files = new KernelFiles(libc);
+  await plant(directory.path, {
+    "1/comm": "init\n",
+    "1/fd/0": "->/dev/null",
+    "12/comm": "qemu-ga\n",
+    "12/fd/3": "->/vport0p1",
+    "12/fd/4": "->/host/dev/vport0p1",
+    "13/comm": "gone\n",
+    "self/fd/4": "->/dev/vport0p9",
+  });
+  const opener = (device: string) => findOpener(files, directory.path, device);
+  assert.deepEqual(opener("/dev/vport0p1"), { pid: 12, command: "qemu-ga" });
+  assert.equal(opener("/dev/vport0p9"), undefined);
+});
+
+const COUNTERS = "100 2 3 4 0 0 0 0 500 6 7 8 0 0 0 0";
+
+Deno.test("interfaces: default route first, then hardware, the loopback last", async () => {
+  await using directory = await TemporaryDirectory.create();
+  using libc = new Libc();
+  const net = "sys/class/net";
+  const route = "Iface Destination Gateway Flags RefCnt Use Metric Mask MTU Window IRTT";
+  await plant(directory.path, {
+    "proc/net/dev": `Inter-| Receive\n face |bytes\n  eth1: ${COUNTERS}\n    lo:${COUNTERS}\n`,
+    "proc/net/route": `${route}\nbond0\t00000000\t0\t3\t0\t0\t9\t00000000\t0\t0\t0\n` +
+      "eth1 00000000 0 3 0 0 1 00000000 0 0 0\neth0 0000A8C0 0 3 0 0 0 00FFFFFF 0 0 0\n",
+    [`${net}/bonding_masters`]: "bond0\n",
+    [`${net}/lo/ifindex`]: "1\n",
+    [`${net}/lo/address`]: "00:00:00:00:00:00\n",
+    [`${net}/eth0/ifindex`]: "3\n",
+    [`${net}/eth0/address`]: "02:FC:00:00:00:01\n",
+    [`${net}/eth0/device`]: "->nowhere",
+    [`${net}/eth1/ifindex`]: "12\n",
+    [`${net}/eth1/address`]: "80:00:00:48:fe:80:00:00:00:00:00:00\n",
+    [`${net}/bond0/ifindex`]: "2\n",
+    [`${net}/bond0/address`]: "\n",
+  });
+  await Deno.remove(`${directory.path}/${net}/eth0/device`);
+  await plant(directory.path, { [`${net}/eth0/device/vendor`]: "" });
+  const v4: LabelledAddress = { label: "eth1", family: "IPv4", address: "10.0.0.1", prefix: 24 };
+  const addresses: LabelledAddress[] = [
+    { label: "eth1", family: "IPv6", address: "fe80::1", prefix: 64 },
+    v4,
+    { ...v4, label: "eth0:1", address: "10.0.0.2" },
+  ];
+  const found = readNetworkInterfaces({
+    files: new KernelFiles(libc),
+    procfs: `${directory.path}/proc`,
+    sysfs: `${directory.path}/sys`,
+    addresses: () => addresses,
+  });
+  assert.deepEqual(found.map((entry) => [entry.name, entry.hardwareAddress]), [
+    ["eth1", "80:00:00:48:fe:80"],
+    ["eth0", "02:fc:00:00:00:01"],
+    ["bond0", "00:00:00:00:00:00"],
+    ["lo", "00:00:00:00:00:00"],
+    ["eth0:1", "02:fc:00:00:00:01"],
+  ]);
+  assert.deepEqual(found[0]?.addresses.map(({ address }) => address), ["10.0.0.1", "fe80::1"]);
+  assert.deepEqual(found[0]?.statistics, {
+    rxBytes: 100n,
+    rxPackets: 2n,
+    rxErrors: 3n,
+    rxDropped: 4n,
+    txBytes: 500n,
+    txPackets: 6n,
+    txErrors: 7n,
+    txDropped: 8n,
+  });
+  assert.equal(found[1]?.statistics, undefined);
+});
+
+Deno.test("a host without /etc/localtime is at UTC, one with a zone file at its zone", async () => {
+  await using directory = await TemporaryDirectory.create();
+  using libc = new Libc();
+  const files = new KernelFiles(libc);
+  const zone = () => hostTimeZone(libc, files, directory.path, 1_750_000_000);
+  assert.deepEqual(zone(), { zone: "UTC", offset: 0 });
+  // A zone file with nothing but its footer (tzfile(5), version 2).
+  const header = (types: number, names: number) =>
+    `TZif2${"\0".repeat(15)}${"\0".repeat(12)}${"\0".repeat(4)}\0\0\0${
+      String.fromCharCode(types)
+    }\0\0\0${String.fromCharCode(names)}`;
+  const body = `${header(1, 5)}\0\0\x1c\x20\0\0CEST\0`;
+  await plant(directory.path, {
+    "zones/Test": `${body}${body}\nCEST-2\n`,
+    "etc/localtime": "->/zones/Test",
+  });
+  assert.deepEqual(zone(), { zone: "CEST", offset: 7200 });
+  assert.equal(Deno.env.get("TZ"), undefined);
+});

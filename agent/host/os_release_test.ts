@@ -1,0 +1,35 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { checkProperty } from "../testing/property.ts";
+import { parseOsRelease } from "./os_release.ts";
+
+Deno.test("Talos' os-release is read", () => {
+  const text = [
+    'NAME="Talos"',
+    "ID=talos",
+    "VERSION_ID=v1.11.2",
+    'PRETTY_NAME="Talos (v1.11.2)"',
+    'HOME_URL="https://www.talos.dev/"',
+    "",
+  ].join("\n");
+  assert.deepEqual(parseOsRelease(text), {
+    name: "Talos",
+    id: "talos",
+    versionId: "v1.11.2",
+    prettyName: "Talos (v1.11.2)",
+  });
+});
+
+Deno.test("values are quoted and escaped as in a shell", () => {
+  const value = (text: string) => parseOsRelease(`# VERSION=no\nVERSION=${text}\n`).version;
+  assert.equal(value("'a \"b\" \\c' # d"), 'a "b" \\c');
+  assert.equal(value('"a \\"b\\" \\$c \\x"'), 'a "b" $c \\x');
+  assert.equal(value("a\\ b c"), "a b");
+  assert.equal(value(""), "");
+});
+
+Deno.test("any text is survived", async () => {
+  await checkProperty("texts", fc.string(), (text) => {
+    parseOsRelease(`NAME=${text}\n${text}`);
+  });
+});
