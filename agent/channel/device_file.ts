@@ -32,7 +32,7 @@ export class DeviceFile implements AsyncDisposable {
   readonly #buffer = new Uint8Array(READ_SIZE);
   readonly #watching: Promise<void>;
   #waiters: (() => void)[] = [];
-  #timers: number[] = [];
+  #timers: ReturnType<typeof setTimeout>[] = [];
   #edgeCount = 0;
   #readCount = 0;
   #connected = false;
@@ -86,7 +86,7 @@ export class DeviceFile implements AsyncDisposable {
     this.#wakeAll();
     await this.#watching;
     // Not before: an edge that was still under way sets them.
-    this.#timers.forEach(clearTimeout);
+    for (const timer of this.#timers) clearTimeout(timer);
     this.#readiness[Symbol.dispose]();
     this.#libc.file.close(this.#fd);
   }
@@ -213,7 +213,7 @@ export class DeviceFile implements AsyncDisposable {
   }
 
   #lookAgain(): void {
-    this.#timers.forEach(clearTimeout);
+    for (const timer of this.#timers) clearTimeout(timer);
     this.#timers = LOOK_AGAIN_MS.map((delay) => setTimeout(() => this.#countEdge(), delay));
   }
 

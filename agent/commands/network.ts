@@ -18,7 +18,14 @@ export const guestNetworkGetInterfaces = defineCommand({
     .filter(({ name }) => isReported(name, interfaces))
     .map(interfaceReply));
 
-function isReported(name: string, { include, exclude }: CommandContext["interfaces"]): boolean {
+/**
+ * Whether an interface is reported: it matches one of the patterns to include, if there are any, and
+ * none of those to exclude. `*` and `?` stand for any characters.
+ */
+export function isReported(
+  name: string,
+  { include, exclude }: CommandContext["interfaces"],
+): boolean {
   if (include.length > 0 && !matchesAny(name, include)) return false;
   return !matchesAny(name, exclude);
 }
