@@ -100,6 +100,7 @@ Deno.test("mistakes end with status 2 and one line that says what is allowed", a
     [["--drain-timeout", "soon"], /20s/],
     [["dance"], /run, call and version/],
     [["-c", "/nonexistent/file.yaml"], /\/nonexistent\/file\.yaml/],
+    [["-m", "unix-listen"], /must specify a path/],
     [["call"], /usage/],
     [["call", "--local", "guest-ping", "[]"], /JSON object/],
   ];
