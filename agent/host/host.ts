@@ -30,9 +30,9 @@ export interface OsInfo {
 
 /** What the agent knows of the host it runs on; every answer is read anew. */
 export class Host {
-  readonly #libc: Libc;
-  readonly #files: KernelFiles;
-  readonly #roots: HostRoots;
+  readonly libc: Libc;
+  readonly files: KernelFiles;
+  readonly roots: HostRoots;
   readonly #addresses: () => readonly LabelledAddress[];
 
   /** `addresses` stands for the kernel's list of addresses in tests. */
@@ -42,16 +42,16 @@ export class Host {
     roots: HostRoots,
     addresses: () => readonly LabelledAddress[] = kernelAddresses,
   ) {
-    this.#libc = libc;
-    this.#files = files;
-    this.#roots = roots;
+    this.libc = libc;
+    this.files = files;
+    this.roots = roots;
     this.#addresses = addresses;
   }
 
   /** The system clock in nanoseconds since the epoch (clock_gettime(2), CLOCK_REALTIME). */
   time(): bigint {
     const timespec = new Uint8Array(16);
-    this.#libc.check(this.#libc.time.clock_gettime(CLOCK_REALTIME, timespec), "clock_gettime");
+    this.libc.check(this.libc.time.clock_gettime(CLOCK_REALTIME, timespec), "clock_gettime");
     const view = new DataView(timespec.buffer);
     return view.getBigInt64(0, true) * 1_000_000_000n + view.getBigInt64(8, true);
   }
@@ -66,7 +66,7 @@ export class Host {
     return {
       kernelRelease: this.#kernel("osrelease"),
       kernelVersion: this.#kernel("version"),
-      machine: this.#files.readAttribute(`${this.#roots.procfs}/sys/kernel/arch`) ??
+      machine: this.files.readAttribute(`${this.roots.procfs}/sys/kernel/arch`) ??
         Deno.build.arch,
       release: parseOsRelease(this.#osReleaseText()),
     };
@@ -75,13 +75,13 @@ export class Host {
   /** The time zone in use now. */
   timeZone(): TimeZone {
     const seconds = Number(this.time() / 1_000_000_000n);
-    return hostTimeZone(this.#libc, this.#files, this.#roots.rootfs, seconds);
+    return hostTimeZone(this.libc, this.files, this.roots.rootfs, seconds);
   }
 
   /** See `readNetworkInterfaces`. */
   networkInterfaces(): NetworkInterface[] {
-    const { procfs, sysfs } = this.#roots;
-    return readNetworkInterfaces({ files: this.#files, procfs, sysfs, addresses: this.#addresses });
+    const { procfs, sysfs } = this.roots;
+    return readNetworkInterfaces({ files: this.files, procfs, sysfs, addresses: this.#addresses });
   }
 
   /** All IP addresses of this network namespace, as text. */
@@ -90,13 +90,13 @@ export class Host {
   }
 
   #kernel(name: string): string {
-    return this.#files.readText(`${this.#roots.procfs}/sys/kernel/${name}`).trim();
+    return this.files.readText(`${this.roots.procfs}/sys/kernel/${name}`).trim();
   }
 
   #osReleaseText(): string {
     const paths = ["/etc/os-release", "/usr/lib/os-release"];
     const texts = paths.map((path) =>
-      this.#files.readAttribute(resolveInRoot(this.#files, this.#roots.rootfs, path))
+      this.files.readAttribute(resolveInRoot(this.files, this.roots.rootfs, path))
     );
     return texts.find((text) => text !== undefined) ?? "";
   }

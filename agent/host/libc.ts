@@ -89,48 +89,48 @@ export class Libc implements Disposable {
 
   /** open(2), close(2), read(2), write(2). */
   get file(): Deno.DynamicLibrary<typeof FILE_SYMBOLS>["symbols"] {
-    return this.#bind("file", FILE_SYMBOLS);
+    return this.bind("file", FILE_SYMBOLS);
   }
 
   /** opendir(3), readdir(3), closedir(3), readlink(2). */
   get directory(): Deno.DynamicLibrary<typeof DIRECTORY_SYMBOLS>["symbols"] {
-    return this.#bind("directory", DIRECTORY_SYMBOLS);
+    return this.bind("directory", DIRECTORY_SYMBOLS);
   }
 
   /** epoll(7), eventfd(2), poll(2), inotify(7). Only epoll_wait runs off the main thread. */
   get event(): Deno.DynamicLibrary<typeof EVENT_SYMBOLS>["symbols"] {
-    return this.#bind("event", EVENT_SYMBOLS);
+    return this.bind("event", EVENT_SYMBOLS);
   }
 
   /** termios(3). */
   get terminal(): Deno.DynamicLibrary<typeof TERMINAL_SYMBOLS>["symbols"] {
-    return this.#bind("terminal", TERMINAL_SYMBOLS);
+    return this.bind("terminal", TERMINAL_SYMBOLS);
   }
 
   /** pty(7). */
   get pseudoTerminal(): Deno.DynamicLibrary<typeof PSEUDO_TERMINAL_SYMBOLS>["symbols"] {
-    return this.#bind("pseudoTerminal", PSEUDO_TERMINAL_SYMBOLS);
+    return this.bind("pseudoTerminal", PSEUDO_TERMINAL_SYMBOLS);
   }
 
   /** clock_gettime(2), tzset(3), localtime(3), setenv(3). */
   get time(): Deno.DynamicLibrary<typeof TIME_SYMBOLS>["symbols"] {
-    return this.#bind("time", TIME_SYMBOLS);
+    return this.bind("time", TIME_SYMBOLS);
   }
 
   /** flock(2). */
   get process(): Deno.DynamicLibrary<typeof PROCESS_SYMBOLS>["symbols"] {
-    return this.#bind("process", PROCESS_SYMBOLS);
+    return this.bind("process", PROCESS_SYMBOLS);
   }
 
   /** errno of the call that was made just before on this thread; not of a nonblocking one. */
   errno(): number {
-    const location = this.#bind("error", ERROR_SYMBOLS).__errno_location();
+    const location = this.bind("error", ERROR_SYMBOLS).__errno_location();
     return location === null ? 0 : new Deno.UnsafePointerView(location).getInt32();
   }
 
   /** strerror(3): the text of an error number. */
   explain(errno: number): string {
-    const text = this.#bind("error", ERROR_SYMBOLS).strerror(errno);
+    const text = this.bind("error", ERROR_SYMBOLS).strerror(errno);
     return text === null ? `error ${errno}` : Deno.UnsafePointerView.getCString(text);
   }
 
@@ -152,14 +152,18 @@ export class Libc implements Disposable {
     this.#opened.clear();
   }
 
-  #bind<S extends Deno.ForeignLibraryInterface>(
+  /**
+   * The functions of a family that one module alone uses, which declares them itself. A family is
+   * always bound with the same symbols.
+   */
+  bind<S extends Deno.ForeignLibraryInterface>(
     family: string,
     symbols: S,
   ): Deno.DynamicLibrary<S>["symbols"] {
     let library = this.#opened.get(family);
     if (library === undefined) {
       // Bound before it is needed: binding it after a failed call could change errno.
-      if (family !== "error") this.#bind("error", ERROR_SYMBOLS);
+      if (family !== "error") this.bind("error", ERROR_SYMBOLS);
       library = Deno.dlopen("libc.so.6", symbols);
       this.#opened.set(family, library);
     }
