@@ -24,8 +24,11 @@ export interface MachineClientOptions {
   readonly signal: AbortSignal;
 }
 
-/** The one method here that changes nothing. */
-const READ_METHOD = "Hostname";
+/** The methods here that change nothing. */
+const READ_METHODS = ["Hostname", "Version"];
+
+/** How long the server may take to answer the first call, in milliseconds. */
+const FIRST_ANSWER_MS = 1000;
 
 /**
  * Talos' `machine.MachineService` at one endpoint, over one connection that is made at the first
@@ -53,19 +56,29 @@ export class MachineClient implements Disposable {
   }
 
   /**
-   * Makes a client after a handshake with the server (see `probeHandshake`).
+   * Connects by a call of Version, so that what comes next goes out on a connection that works: in
+   * TLS 1.3 a client certificate is rejected after the client's first request has left. Whatever
+   * Version is answered will do. When it is not, `probeHandshake` finds out why, because `fetch`
+   * loses the server's alert in half of the cases.
    *
    * @throws TalosError when the server is not reached, not trusted, or does not accept the client
-   *   certificate.
+   *   certificate; never with `mayHaveHappened`.
    */
   static async connect(
     endpoint: Endpoint,
     credentials: Credentials,
     options: MachineClientOptions,
   ): Promise<MachineClient> {
-    using deadline = new Deadline(options.timeoutMs, options.signal);
-    await probeHandshake(endpoint, credentials, deadline);
-    return new MachineClient(endpoint, credentials, options);
+    const client = new MachineClient(endpoint, credentials, options);
+    try {
+      if (await client.#answers()) return client;
+      using deadline = new Deadline(options.timeoutMs, options.signal);
+      await probeHandshake(endpoint, credentials, deadline);
+      return client;
+    } catch (error) {
+      client[Symbol.dispose]();
+      throw error;
+    }
   }
 
   /**
@@ -102,8 +115,8 @@ export class MachineClient implements Disposable {
    */
   async hostname(): Promise<string> {
     const { HostnameResponse } = await messages();
-    const reply = await this.#call(READ_METHOD, new Uint8Array());
-    const message = this.#first(READ_METHOD, () => HostnameResponse.decode(reply).messages);
+    const reply = await this.#call("Hostname", new Uint8Array());
+    const message = this.#first("Hostname", () => HostnameResponse.decode(reply).messages);
     return message.hostname;
   }
 
@@ -112,14 +125,29 @@ export class MachineClient implements Disposable {
     this.#client.close();
   }
 
-  async #call(method: string, request: Uint8Array): Promise<Uint8Array> {
-    using deadline = new Deadline(this.#options.timeoutMs, this.#options.signal);
+  /** Whether the server answers, be it with an error. */
+  async #answers(): Promise<boolean> {
+    try {
+      await this.#call("Version", new Uint8Array(), FIRST_ANSWER_MS);
+      return true;
+    } catch (error) {
+      if (!(error instanceof TalosError)) throw error;
+      return error.failure === "status" || error.failure === "protocol";
+    }
+  }
+
+  async #call(
+    method: string,
+    request: Uint8Array,
+    timeoutMs = this.#options.timeoutMs,
+  ): Promise<Uint8Array> {
+    using deadline = new Deadline(timeoutMs, this.#options.signal);
     return await unaryCall(this.#client, {
       endpoint: this.#endpoint,
       service: "machine.MachineService",
       method,
       request,
-      readOnly: method === READ_METHOD,
+      readOnly: READ_METHODS.includes(method),
       deadline,
     });
   }
@@ -138,7 +166,7 @@ export class MachineClient implements Disposable {
         endpoint: formatEndpoint(this.#endpoint),
         method,
         text,
-        mayHaveHappened: failure === "protocol" && method !== READ_METHOD,
+        mayHaveHappened: failure === "protocol" && !READ_METHODS.includes(method),
         cause,
       });
     let replies: T[];

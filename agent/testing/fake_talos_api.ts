@@ -154,7 +154,9 @@ class FakeApi {
 
   #nextFault(method: string): FaultScript {
     const script = this.#script;
-    if (script.method !== undefined && script.method !== method) return { fault: "none" };
+    if ((script.method ?? method) !== method) return { fault: "none" };
+    // A client's connection begins with it; what is scripted is meant for what follows.
+    if (script.method === undefined && method === "Version") return { fault: "none" };
     if (this.#left <= 0) return { fault: "none" };
     this.#left--;
     return script;

@@ -1,6 +1,9 @@
 import type { TalosCall } from "./fake_talos_api_messages.ts";
 
-/** The calls that a Talos API for tests has got, to be looked at or waited for. */
+/**
+ * The calls that a Talos API for tests has got, to be looked at or waited for; without those of
+ * Version, with which our client begins each connection.
+ */
 export class TalosCallLog implements AsyncIterable<TalosCall> {
   readonly #calls: TalosCall[] = [];
   #changed = Promise.withResolvers<void>();
@@ -18,6 +21,7 @@ export class TalosCallLog implements AsyncIterable<TalosCall> {
 
   /** Adds a call. */
   push(call: TalosCall): void {
+    if (call.method === "Version") return;
     this.#calls.push(call);
     this.#wake();
   }
