@@ -4,6 +4,7 @@ import type { Config } from "../config/config.ts";
 import { Host } from "../host/host.ts";
 import { KernelFiles } from "../host/kernel_files.ts";
 import { Libc } from "../host/libc.ts";
+import { setTcpNoDelay } from "../host/tcp_no_delay.ts";
 import { Dispatcher } from "../protocol/dispatcher.ts";
 import { Policy } from "../protocol/policy.ts";
 import { TalosPower } from "../talos/power.ts";
@@ -37,6 +38,14 @@ export class Agent implements Disposable {
       rebootMode: config.rebootMode,
       hostName: () => host.hostName(),
       ownAddresses: () => host.ownAddresses(),
+      setTcpNoDelay: () => {
+        try {
+          setTcpNoDelay(this.libc, this.files);
+        } catch (error) {
+          // A call to Talos is 40 ms slower without it, and no worse.
+          log.debug("TCP_NODELAY is not set", { error: String(error) });
+        }
+      },
       log,
     });
     const policy = new Policy({ allow: config.allowRpcs, block: config.blockRpcs });

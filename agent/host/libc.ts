@@ -62,10 +62,13 @@ export const Errno = {
   EINTR: 4,
   EIO: 5,
   ENXIO: 6,
+  EBADF: 9,
   EAGAIN: 11,
   EBUSY: 16,
   ENODEV: 19,
   EPIPE: 32,
+  ENOTSOCK: 88,
+  EOPNOTSUPP: 95,
 } as const;
 
 /** A call of libc that failed. `message` is `<what>: <strerror>`, such as `open /dev/x: ...`. */

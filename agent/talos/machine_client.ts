@@ -22,6 +22,8 @@ export interface MachineClientOptions {
   readonly timeoutMs: number;
   /** Gives up whatever is under way when it is aborted. */
   readonly signal: AbortSignal;
+  /** Sets TCP_NODELAY on the connections of this process; see `host/tcp_no_delay.ts`. */
+  readonly setTcpNoDelay: () => void;
 }
 
 /** The methods here that change nothing. */
@@ -29,6 +31,9 @@ const READ_METHODS = ["Hostname", "Version"];
 
 /** How long the server may take to answer the first call, in milliseconds. */
 const FIRST_ANSWER_MS = 1000;
+
+/** How often a connection that is being made is told not to hold data back, in milliseconds. */
+const NO_DELAY_MS = 1;
 
 /**
  * Talos' `machine.MachineService` at one endpoint, over one connection that is made at the first
@@ -127,12 +132,15 @@ export class MachineClient implements Disposable {
 
   /** Whether the server answers, be it with an error. */
   async #answers(): Promise<boolean> {
+    const noDelay = setInterval(this.#options.setTcpNoDelay, NO_DELAY_MS);
     try {
       await this.#call("Version", new Uint8Array(), FIRST_ANSWER_MS);
       return true;
     } catch (error) {
       if (!(error instanceof TalosError)) throw error;
       return error.failure === "status" || error.failure === "protocol";
+    } finally {
+      clearInterval(noDelay);
     }
   }
 

@@ -33,6 +33,8 @@ export interface TalosPowerOptions {
   readonly hostName: () => string;
   /** This node's IP addresses. */
   readonly ownAddresses: () => readonly string[];
+  /** Sets TCP_NODELAY on the connections of this process. */
+  readonly setTcpNoDelay: () => void;
   readonly log: Log;
 }
 

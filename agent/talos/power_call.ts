@@ -21,6 +21,8 @@ export interface PowerCallOptions extends OwnNode {
   readonly endpoints: readonly string[];
   /** For connecting, and for each call, in milliseconds. */
   readonly timeoutMs: number;
+  /** Sets TCP_NODELAY on the connections of this process. */
+  readonly setTcpNoDelay: () => void;
   readonly log: Log;
 }
 
@@ -66,6 +68,7 @@ export async function makePowerCall(
         const client = await MachineClient.connect(endpoint, credentials, {
           timeoutMs: options.timeoutMs,
           signal,
+          setTcpNoDelay: options.setTcpNoDelay,
         });
         using _closed = client;
         if (!trusted) await confirmOwnNode(endpoint, options, () => client.hostname());

@@ -51,6 +51,7 @@ class Bench implements AsyncDisposable {
       callTimeoutMs: 5000,
       hostName: () => "node-1",
       ownAddresses: () => [],
+      setTcpNoDelay() {},
       log: this.log,
       ...options,
     });

@@ -68,6 +68,7 @@ function powerOptions(api: Realapid, role: "operator" | "reader"): TalosPowerOpt
     rebootMode: "powercycle",
     hostName: () => "node-1",
     ownAddresses: () => [],
+    setTcpNoDelay() {},
     log: jsonLog(() => {}),
   };
 }

@@ -57,6 +57,7 @@ async function shutdown(
   using client = await MachineClient.connect(parseEndpoint(endpoint), credentials, {
     timeoutMs,
     signal,
+    setTcpNoDelay() {},
   });
   await client.shutdown({ force: false });
 }

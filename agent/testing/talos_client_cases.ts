@@ -20,6 +20,7 @@ export async function connectClient(endpoint: string, talosconfig: string): Prom
   return await MachineClient.connect(parseEndpoint(endpoint), credentials, {
     timeoutMs: 5000,
     signal: new AbortController().signal,
+    setTcpNoDelay() {},
   });
 }
 
