@@ -1,3 +1,4 @@
+import type { KernelFiles } from "../host/kernel_files.ts";
 import { ChannelError } from "./channel.ts";
 import { StreamListener } from "./stream_listener.ts";
 
@@ -7,8 +8,8 @@ import { StreamListener } from "./stream_listener.ts";
  *
  * @throws ChannelError when somebody else listens there, or the path cannot be used
  */
-export async function unixListenChannel(path: string): Promise<StreamListener> {
-  await removeStaleSocket(path);
+export async function unixListenChannel(files: KernelFiles, path: string): Promise<StreamListener> {
+  if (files.exists(path)) await removeStaleSocket(path);
   let listener: Deno.UnixListener;
   try {
     listener = Deno.listen({ transport: "unix", path });
@@ -20,14 +21,7 @@ export async function unixListenChannel(path: string): Promise<StreamListener> {
 }
 
 async function removeStaleSocket(path: string): Promise<void> {
-  let information: Deno.FileInfo;
-  try {
-    information = Deno.lstatSync(path);
-  } catch {
-    // Nothing there, or nothing to be seen: listening will say so in its own words.
-    return;
-  }
-  if (!information.isSocket) {
+  if (!Deno.lstatSync(path).isSocket) {
     throw new ChannelError(`cannot listen on ${path}: it exists and is no socket; remove it`);
   }
   try {

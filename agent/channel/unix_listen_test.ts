@@ -1,7 +1,15 @@
 import assert from "node:assert/strict";
 import { TemporaryDirectory } from "../testing/talos_temporary_directory.ts";
+import { KernelFiles } from "../host/kernel_files.ts";
+import { Libc } from "../host/libc.ts";
 import { ChannelError, type Session } from "./channel.ts";
+import type { StreamListener } from "./stream_listener.ts";
 import { unixListenChannel } from "./unix_listen.ts";
+
+async function listen(path: string): Promise<StreamListener> {
+  using libc = new Libc();
+  return await unixListenChannel(new KernelFiles(libc), path);
+}
 
 const encode = (text: string) => new TextEncoder().encode(text);
 const decode = (bytes: Uint8Array | undefined) => new TextDecoder().decode(bytes);
@@ -15,7 +23,7 @@ async function next(sessions: AsyncIterator<Session>): Promise<Session> {
 Deno.test("clients are served one after the other, each in a session of its own", async () => {
   await using directory = await TemporaryDirectory.create();
   const path = `${directory.path}/s.sock`;
-  await using channel = await unixListenChannel(path);
+  await using channel = await listen(path);
   assert.equal(((await Deno.stat(path)).mode ?? 0) & 0o777, 0o600);
   const sessions = channel.sessions()[Symbol.asyncIterator]();
   for (const text of ["one", "two"]) {
@@ -36,7 +44,7 @@ Deno.test("clients are served one after the other, each in a session of its own"
 Deno.test("a reply to a client that has left is dropped, and the next client is served", async () => {
   await using directory = await TemporaryDirectory.create();
   const path = `${directory.path}/s.sock`;
-  await using channel = await unixListenChannel(path);
+  await using channel = await listen(path);
   const sessions = channel.sessions()[Symbol.asyncIterator]();
   const first = await Deno.connect({ transport: "unix", path });
   await first.write(encode("half a requ"));
@@ -54,7 +62,7 @@ Deno.test("a reply to a client that has left is dropped, and the next client is 
 Deno.test("a large reply waits for its reader, and ends when the client leaves", async () => {
   await using directory = await TemporaryDirectory.create();
   const path = `${directory.path}/s.sock`;
-  await using channel = await unixListenChannel(path);
+  await using channel = await listen(path);
   const sessions = channel.sessions()[Symbol.asyncIterator]();
   const client = await Deno.connect({ transport: "unix", path });
   const session = await next(sessions);
@@ -67,8 +75,8 @@ Deno.test("a large reply waits for its reader, and ends when the client leaves",
 Deno.test("a second listener on the same path is refused, and the first goes on", async () => {
   await using directory = await TemporaryDirectory.create();
   const path = `${directory.path}/s.sock`;
-  await using _channel = await unixListenChannel(path);
-  await assert.rejects(unixListenChannel(path), (error) => {
+  await using _channel = await listen(path);
+  await assert.rejects(listen(path), (error) => {
     assert.ok(error instanceof ChannelError);
     assert.match(error.message, /another agent is listening there already/);
     return true;
@@ -86,19 +94,19 @@ Deno.test("a stale socket is replaced, a file that is no socket is not", async (
   }
   assert.ok((await Deno.lstat(path)).isSocket);
   {
-    await using _channel = await unixListenChannel(path);
+    await using _channel = await listen(path);
     (await Deno.connect({ transport: "unix", path })).close();
   }
   const file = await directory.write("file", "kept");
-  await assert.rejects(unixListenChannel(file), /it exists and is no socket; remove it/);
+  await assert.rejects(listen(file), /it exists and is no socket; remove it/);
   assert.equal(await Deno.readTextFile(file), "kept");
-  await assert.rejects(unixListenChannel(`${directory.path}/no/s.sock`), ChannelError);
+  await assert.rejects(listen(`${directory.path}/no/s.sock`), ChannelError);
 });
 
 Deno.test("disposing ends the sessions, a pending read, and the socket file", async () => {
   await using directory = await TemporaryDirectory.create();
   const path = `${directory.path}/s.sock`;
-  const channel = await unixListenChannel(path);
+  const channel = await listen(path);
   const sessions = channel.sessions()[Symbol.asyncIterator]();
   using _client = await Deno.connect({ transport: "unix", path });
   const session = await next(sessions);

@@ -3,7 +3,7 @@ import type { CommandContext } from "../commands/context.ts";
 import type { Config } from "../config/config.ts";
 import { Host } from "../host/host.ts";
 import { KernelFiles } from "../host/kernel_files.ts";
-import { Libc } from "../host/libc.ts";
+import type { Libc } from "../host/libc.ts";
 import { setTcpNoDelay } from "../host/tcp_no_delay.ts";
 import { Dispatcher } from "../protocol/dispatcher.ts";
 import { Policy } from "../protocol/policy.ts";
@@ -21,9 +21,9 @@ export class Agent implements Disposable {
   readonly dispatcher: Dispatcher<CommandContext>;
   readonly power: TalosPower;
 
-  constructor(config: Config, log: Log) {
+  constructor(config: Config, log: Log, libc: Libc) {
     for (const variable of PROXY_VARIABLES) Deno.env.delete(variable);
-    this.libc = new Libc();
+    this.libc = libc;
     this.files = new KernelFiles(this.libc);
     const host = new Host(this.libc, this.files, {
       procfs: config.pathProcfs,
@@ -58,9 +58,8 @@ export class Agent implements Disposable {
     }, log);
   }
 
-  /** Drops a shutdown's pending escalation and closes the C library. */
+  /** Drops a shutdown's pending escalation. */
   [Symbol.dispose](): void {
     this.power[Symbol.dispose]();
-    this.libc[Symbol.dispose]();
   }
 }

@@ -1,5 +1,7 @@
 import { ConfigError } from "../config/config_error.ts";
 import type { Option } from "../config/option.ts";
+import { KernelFiles } from "../host/kernel_files.ts";
+import { Libc } from "../host/libc.ts";
 import { isJsonObject, type JsonObject, type JsonValue } from "../protocol/json_value.ts";
 import { JsonMessageStream } from "../protocol/json_message_stream.ts";
 import { writeJson } from "../protocol/json_writer.ts";
@@ -26,12 +28,13 @@ export async function call(words: readonly string[]): Promise<number> {
     throw new ConfigError(`usage: qemu-ga-talos ${USAGE}`);
   }
   const request = { execute: command, arguments: readArguments(argumentText) };
-  const config = await loadProcessConfig(commandLine);
+  using libc = new Libc();
+  const config = await loadProcessConfig(commandLine, new KernelFiles(libc));
   if (hasFlag(commandLine, "local")) {
     const log = jsonLog((line) => Deno.stderr.writeSync(new TextEncoder().encode(line)), {
       level: config.verbose ? "debug" : "warn",
     });
-    using agent = new Agent(config, log);
+    using agent = new Agent(config, log, libc);
     const reply = await agent.dispatcher.dispatch({ value: request });
     return show(reply === undefined ? undefined : readMessages(reply)[0]);
   }

@@ -3,6 +3,7 @@ import { parseCommandLine, type ParsedCommandLine } from "../config/getopt.ts";
 import { loadConfig } from "../config/load_config.ts";
 import type { Option } from "../config/option.ts";
 import { OPTIONS } from "../config/options.ts";
+import type { KernelFiles } from "../host/kernel_files.ts";
 
 /** A sub-command's command line; `more` are options that only it has. */
 export function parseWords(
@@ -18,17 +19,14 @@ export function hasFlag(commandLine: ParsedCommandLine, name: string): boolean {
 }
 
 /** The configuration of this process: its flags, environment and files. */
-export function loadProcessConfig(commandLine: ParsedCommandLine): Promise<Config> {
+export function loadProcessConfig(
+  commandLine: ParsedCommandLine,
+  files: KernelFiles,
+): Promise<Config> {
   return loadConfig(commandLine, {
     environment: (name) => Deno.env.get(name),
     readTextFile: (path) => Deno.readTextFileSync(path),
-    exists: (path) => {
-      try {
-        Deno.statSync(path);
-        return true;
-      } catch {
-        return false;
-      }
-    },
+    // Not by Deno.statSync: the first exception that Deno throws costs 5 ms of the start.
+    exists: (path) => files.exists(path),
   });
 }

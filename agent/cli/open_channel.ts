@@ -28,7 +28,7 @@ export async function openChannel(config: Config, agent: Agent, log: Log): Promi
     case "isa-serial":
       return isaSerialChannel(host, config.path ?? `${config.pathDevfs}/ttyS0`, config.pathProcfs);
     case "unix-listen":
-      return await unixListenChannel(listenPath(config));
+      return await unixListenChannel(agent.files, listenPath(config));
     case "vsock-listen":
       return vsockListenChannel(listenPath(config));
     case "pty": {

@@ -4,6 +4,8 @@ import type { Config } from "../config/config.ts";
 import { ConfigError } from "../config/config_error.ts";
 import { dumpConfig } from "../config/dump_config.ts";
 import { optionsHelp } from "../config/help.ts";
+import { KernelFiles } from "../host/kernel_files.ts";
+import { Libc } from "../host/libc.ts";
 import { jsonLog, type Log, silentLog } from "../telemetry/log.ts";
 import { Agent } from "./agent.ts";
 import { hasFlag, loadProcessConfig, parseWords } from "./command_line.ts";
@@ -30,7 +32,8 @@ export async function run(words: readonly string[]): Promise<number> {
   if (operand !== undefined) {
     throw new ConfigError(`unknown sub-command ${operand}; there are run, call and version`);
   }
-  const config = await loadProcessConfig(commandLine);
+  using libc = new Libc();
+  const config = await loadProcessConfig(commandLine, new KernelFiles(libc));
   if ([config.blockRpcs, config.allowRpcs].some((list) => list?.includes("help"))) {
     return print(COMMANDS.map(({ name }) => name).join("\n"));
   }
@@ -41,10 +44,8 @@ export async function run(words: readonly string[]): Promise<number> {
   Deno.permissions.revokeSync({ name: "run" });
 
   const log = openLog(config, inBackground);
-  using agent = new Agent(config, log);
-  using _pidfile = config.pidfile === undefined
-    ? undefined
-    : new Pidfile(agent.libc, config.pidfile);
+  using agent = new Agent(config, log, libc);
+  using _pidfile = config.pidfile === undefined ? undefined : new Pidfile(libc, config.pidfile);
   await using channel = await openChannel(config, agent, log);
   using _signals = stopOnSignals(channel, log);
   if (inBackground) reportReady();

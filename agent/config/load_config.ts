@@ -12,9 +12,9 @@ const DEFAULT_FILE = "/etc/qemu/qemu-ga.conf";
 export interface ConfigSources {
   /** Looks up an environment variable. */
   readonly environment: (name: string) => string | undefined;
-  /** Reads a file; throws `Deno.errors.NotFound` when there is none. */
+  /** Reads a file; throws when there is none. */
   readonly readTextFile: (path: string) => string;
-  /** Whether a directory exists, for the defaults of the host's trees. */
+  /** Whether there is such a file or directory. */
   readonly exists: (path: string) => boolean;
 }
 
@@ -80,11 +80,11 @@ async function textsOfFile(
   { path, required }: { path: string; required: boolean },
   sources: ConfigSources,
 ): Promise<Texts> {
+  if (!required && !sources.exists(path)) return new Map();
   let text: string;
   try {
     text = sources.readTextFile(path);
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound && !required) return new Map();
     const reason = error instanceof Error ? error.message : String(error);
     throw new ConfigError(`cannot read the configuration file ${path}: ${reason}`);
   }

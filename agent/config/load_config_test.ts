@@ -24,7 +24,7 @@ async function load(given: Given): Promise<Config> {
       if (text === undefined) throw new Deno.errors.NotFound(`no such file: ${path}`);
       return text;
     },
-    exists: (path) => directories.includes(path),
+    exists: (path) => directories.includes(path) || Object.hasOwn(files, path),
   });
 }
 
