@@ -88,7 +88,7 @@ export class LibcError extends Error {
  * because each symbol costs start-up time (0.2 ms natively, 10 ms under emulation).
  */
 export class Libc implements Disposable {
-  readonly #opened = new Map<string, Deno.DynamicLibrary<Deno.ForeignLibraryInterface>>();
+  readonly #opened = new Map<string, Family>();
 
   /** open(2), close(2), read(2), write(2). */
   get file(): Deno.DynamicLibrary<typeof FILE_SYMBOLS>["symbols"] {
@@ -167,12 +167,40 @@ export class Libc implements Disposable {
     if (library === undefined) {
       // Bound before it is needed: binding it after a failed call could change errno.
       if (family !== "error") this.bind("error", ERROR_SYMBOLS);
-      library = Deno.dlopen("libc.so.6", symbols);
+      library = openFamily(symbols);
       this.#opened.set(family, library);
     }
-    // A family is always bound with the same symbols.
+    // A family is always bound with the same symbols, all of which are functions.
     return library.symbols as Deno.DynamicLibrary<S>["symbols"];
   }
+}
+
+interface Family {
+  readonly symbols: Readonly<Record<string, (...values: never[]) => unknown>>;
+  close(): void;
+}
+
+/**
+ * Looks functions up and calls them by their address. Declared as functions, Deno would make machine
+ * code for each of them: 2 MiB of memory and 0.2 ms a symbol, against 2 microseconds more a call.
+ */
+function openFamily(declarations: Deno.ForeignLibraryInterface): Family {
+  const names = Object.keys(declarations);
+  const library = Deno.dlopen(
+    "libc.so.6",
+    Object.fromEntries(names.map((name) => [name, { type: "pointer" }] as const)),
+  );
+  const symbols = Object.entries(declarations).map(([name, declaration]) => {
+    const address = library.symbols[name] ?? null;
+    if (address === null || !("parameters" in declaration)) {
+      throw new Error(`libc.so.6 has no function ${name}`);
+    }
+    const typed = Deno.UnsafePointer.create<typeof declaration>(Deno.UnsafePointer.value(address));
+    if (typed === null) throw new Error(`libc.so.6 has ${name} at address 0`);
+    const pointer = new Deno.UnsafeFnPointer(typed, declaration);
+    return [name, pointer.call.bind(pointer)] as const;
+  });
+  return { symbols: Object.fromEntries(symbols), close: () => library.close() };
 }
 
 const encoder = new TextEncoder();
