@@ -1,6 +1,8 @@
 import type { Command } from "../protocol/command.ts";
 import { guestInfo, guestPing } from "./agent.ts";
 import type { CommandContext } from "./context.ts";
+import { guestGetDisks } from "./disks.ts";
+import { guestGetFsinfo } from "./file_system.ts";
 import { guestNetworkGetInterfaces } from "./network.ts";
 import { guestGetHostName, guestGetOsinfo } from "./os.ts";
 import { guestShutdown } from "./shutdown.ts";
@@ -18,5 +20,7 @@ export const COMMANDS: readonly Command<CommandContext>[] = [
   guestGetHostName,
   guestGetOsinfo,
   guestNetworkGetInterfaces,
+  guestGetFsinfo,
+  guestGetDisks,
   guestShutdown,
 ];

@@ -1,3 +1,4 @@
+import { matchesAny } from "../host/name_pattern.ts";
 import type { InterfaceStatistics, NetworkInterface } from "../host/network_interfaces.ts";
 import { defineCommand } from "../protocol/command.ts";
 import type { JsonObject } from "../protocol/json_value.ts";
@@ -28,14 +29,6 @@ export function isReported(
 ): boolean {
   if (include.length > 0 && !matchesAny(name, include)) return false;
   return !matchesAny(name, exclude);
-}
-
-function matchesAny(name: string, patterns: readonly string[]): boolean {
-  return patterns.some((pattern) => {
-    const source = pattern.replace(/[.+^${}()|[\]\\]/g, "\\$&").replaceAll("*", ".*")
-      .replaceAll("?", ".");
-    return new RegExp(`^${source}$`).test(name);
-  });
 }
 
 function interfaceReply(entry: NetworkInterface): JsonObject {

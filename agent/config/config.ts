@@ -7,6 +7,9 @@ export interface Config {
   readonly logfile: string | undefined;
   readonly pidfile: string | undefined;
   readonly fsfreezeHook: string | undefined;
+  /** Patterns of mount points; empty: all but the volumes of pods. */
+  readonly fsfreezeInclude: readonly string[];
+  readonly fsfreezeExclude: readonly string[];
   readonly statedir: string;
   readonly verbose: boolean;
   readonly daemonize: boolean;

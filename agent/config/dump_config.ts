@@ -19,6 +19,8 @@ export function dumpConfig(config: Config): string {
     ["path-sysfs", config.pathSysfs],
     ["path-devfs", config.pathDevfs],
     ["path-rootfs", config.pathRootfs],
+    ["fsfreeze-include", config.fsfreezeInclude],
+    ["fsfreeze-exclude", config.fsfreezeExclude],
     ["interfaces-include", config.interfacesInclude],
     ["interfaces-exclude", config.interfacesExclude],
     ["talosconfig", config.talosconfig],

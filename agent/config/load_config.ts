@@ -153,6 +153,8 @@ function toConfig(values: ReadonlyMap<string, OptionValue>, sources: ConfigSourc
     logfile: text("logfile"),
     pidfile: text("pidfile") ?? (daemonize ? "/var/run/qemu-ga.pid" : undefined),
     fsfreezeHook: text("fsfreeze-hook"),
+    fsfreezeInclude: list("fsfreeze-include") ?? [],
+    fsfreezeExclude: list("fsfreeze-exclude") ?? [],
     statedir: text("statedir") ?? "",
     verbose: values.get("verbose") === true,
     daemonize,

@@ -203,6 +203,7 @@ Deno.test("a dump is read back as the same configuration", async () => {
     ["-b", "", "-a", "x,y", "--interfaces-exclude=", "--interfaces-include=e*"],
     ["--drain-timeout=none", "--reboot-mode=force", "--talos-endpoint=a:1,b", "-btest"],
     ["--drain-timeout=1ms", "--talosconfig=/t", "--talos-context=c", "--path-rootfs=/r/"],
+    ["--fsfreeze-include=/var,/var/mnt/*", "--fsfreeze-exclude=/var/mnt/scratch"],
   ];
   for (const words of lines) {
     const config = await load({ words });

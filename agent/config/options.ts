@@ -167,6 +167,19 @@ export const OPTIONS: readonly Option[] = [
     help: "where the host's / is mounted (/host/root when it exists, else /)",
   },
   {
+    name: "fsfreeze-include",
+    kind: "list",
+    placeholder: "PATTERNS",
+    help: "freeze and trim only the file systems whose mount points match, also volumes of pods; " +
+      "* and ? stand for any characters",
+  },
+  {
+    name: "fsfreeze-exclude",
+    kind: "list",
+    placeholder: "PATTERNS",
+    help: "do not freeze and trim the file systems whose mount points match",
+  },
+  {
     name: "interfaces-include",
     kind: "list",
     placeholder: "PATTERNS",

@@ -1,5 +1,8 @@
+import { blockDeviceMounts, type MountSelection } from "./block_device_mounts.ts";
+import { fileStatus } from "./file_status.ts";
 import type { KernelFiles } from "./kernel_files.ts";
 import type { Libc } from "./libc.ts";
+import { type Mount, readMountTable } from "./mount_table.ts";
 import {
   kernelAddresses,
   type LabelledAddress,
@@ -82,6 +85,13 @@ export class Host {
   networkInterfaces(): NetworkInterface[] {
     const { procfs, sysfs } = this.roots;
     return readNetworkInterfaces({ files: this.files, procfs, sysfs, addresses: this.#addresses });
+  }
+
+  /** The file systems on block devices: see `readMountTable` and `blockDeviceMounts`. */
+  blockDeviceMounts(selection: MountSelection): Mount[] {
+    const { files, libc, roots: { rootfs } } = this;
+    const status = (path: string) => fileStatus(libc, path);
+    return blockDeviceMounts(readMountTable(files, rootfs), selection, { files, rootfs, status });
   }
 
   /** All IP addresses of this network namespace, as text. */
