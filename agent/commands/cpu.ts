@@ -22,8 +22,8 @@ export const guestGetVcpus = defineCommand({
   since: "1.5",
   arguments: {},
   reply: "value",
-}, (_values, { host }: CommandContext) => {
-  const cpus = tellKernelErrors(() => readVirtualCpus(host.files, host.roots.sysfs));
+}, (_values, { host: { libc, files, roots } }: CommandContext) => {
+  const cpus = tellKernelErrors(() => readVirtualCpus(libc, files, roots.sysfs));
   if (cpus.length === 0) throw new QapiError("guest reported zero VCPUs");
   return cpus.map(({ id, online, canOffline }) => ({
     "logical-id": id,

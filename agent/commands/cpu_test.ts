@@ -28,6 +28,12 @@ Deno.test("processors come by number; one without the attribute online is always
 
 Deno.test("a host without processors in sysfs is an error", async () => {
   await using host = await FixtureHost.create();
+  const path = `${host.path}/${CPUS}`;
+  assert.throws(
+    () => guestGetVcpus.execute({}, host.context),
+    new QapiError(`failed to list entries: ${path}: No such file or directory`),
+  );
+  await host.plant({ [`${CPUS}/online`]: "0\n" });
   assert.throws(
     () => guestGetVcpus.execute({}, host.context),
     new QapiError("guest reported zero VCPUs"),

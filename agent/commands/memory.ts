@@ -76,8 +76,8 @@ export const guestGetMemoryBlockInfo = defineCommand({
   since: "2.3",
   arguments: {},
   reply: "value",
-}, (_values, { host: { files, roots } }: CommandContext) => ({
-  size: tellKernelErrors(() => readMemoryBlockSize(files, roots.sysfs)),
+}, (_values, { host: { libc, files, roots } }: CommandContext) => ({
+  size: tellKernelErrors(() => readMemoryBlockSize(libc, files, roots.sysfs)),
 }));
 
 function setMemoryBlock(host: Host, index: bigint, online: boolean): BlockResponse {

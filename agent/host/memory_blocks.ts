@@ -1,4 +1,5 @@
 import type { KernelFiles } from "./kernel_files.ts";
+import { Errno, type Libc, LibcError } from "./libc.ts";
 
 /** A block of memory that the kernel can take on and off line. */
 export interface MemoryBlock {
@@ -57,9 +58,12 @@ export function switchMemoryBlock(
 /**
  * The size of every memory block in bytes.
  *
- * @throws LibcError when the kernel does not tell it
+ * @throws LibcError when the kernel has no memory blocks, in the words of qemu-ga, or does not tell
  */
-export function readMemoryBlockSize(files: KernelFiles, sysfs: string): bigint {
+export function readMemoryBlockSize(libc: Libc, files: KernelFiles, sysfs: string): bigint {
+  if (!hasMemoryBlocks(files, sysfs)) {
+    throw new LibcError(`open("${root(sysfs)}/")`, Errno.ENOENT, libc.explain(Errno.ENOENT));
+  }
   return BigInt(`0x${files.readText(`${root(sysfs)}/block_size_bytes`).trim()}`);
 }
 

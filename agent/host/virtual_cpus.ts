@@ -13,10 +13,13 @@ export interface VirtualCpu {
 /**
  * The logical processors that the kernel has, by their number, from `/sys/devices/system/cpu`.
  *
- * @throws LibcError when an attribute is there and cannot be read
+ * @throws LibcError when there is no such directory, in the words of qemu-ga, or when an attribute is
+ * there and cannot be read
  */
-export function readVirtualCpus(files: KernelFiles, sysfs: string): VirtualCpu[] {
-  return files.list(`${sysfs}/devices/system/cpu`)
+export function readVirtualCpus(libc: Libc, files: KernelFiles, sysfs: string): VirtualCpu[] {
+  const path = `${sysfs}/devices/system/cpu`;
+  if (!files.exists(path)) throw absent(libc, `failed to list entries: ${path}`);
+  return files.list(path)
     .filter((name) => /^cpu\d+$/.test(name))
     .map((name) => BigInt(name.slice("cpu".length)))
     .sort((one, other) => Number(one - other))
@@ -36,7 +39,7 @@ export function readVirtualCpu(
 ): VirtualCpu {
   const path = directory(sysfs, id);
   if (!files.exists(path)) {
-    throw new LibcError(`open("${path}/")`, Errno.ENOENT, libc.explain(Errno.ENOENT));
+    throw absent(libc, `open("${path}/")`);
   }
   return readState(files, sysfs, id);
 }
@@ -53,6 +56,10 @@ export function switchVirtualCpu(
   online: boolean,
 ): void {
   files.writeText(`${directory(sysfs, id)}/online`, online ? "1" : "0");
+}
+
+function absent(libc: Libc, what: string): LibcError {
+  return new LibcError(what, Errno.ENOENT, libc.explain(Errno.ENOENT));
 }
 
 function directory(sysfs: string, id: bigint): string {
