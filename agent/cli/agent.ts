@@ -1,5 +1,6 @@
 import { COMMANDS } from "../commands/all.ts";
 import type { CommandContext } from "../commands/context.ts";
+import { DEFAULT_POLICY } from "../commands/default_policy.ts";
 import type { Config } from "../config/config.ts";
 import { Host } from "../host/host.ts";
 import { KernelFiles } from "../host/kernel_files.ts";
@@ -28,6 +29,7 @@ export class Agent implements Disposable {
     const host = new Host(this.libc, this.files, {
       procfs: config.pathProcfs,
       sysfs: config.pathSysfs,
+      devfs: config.pathDevfs,
       rootfs: config.pathRootfs,
     });
     this.power = new TalosPower({
@@ -48,7 +50,8 @@ export class Agent implements Disposable {
       },
       log,
     });
-    const policy = new Policy({ allow: config.allowRpcs, block: config.blockRpcs });
+    const lists = { allow: config.allowRpcs, block: config.blockRpcs };
+    const policy = new Policy(lists, DEFAULT_POLICY);
     this.dispatcher = new Dispatcher<CommandContext>(COMMANDS, policy, {
       version: VERSION,
       commandStates: () => this.dispatcher.commandStates(),

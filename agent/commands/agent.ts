@@ -8,22 +8,21 @@ export const guestPing = defineCommand({
   since: "0.15",
   arguments: {},
   reply: "value",
-  defaultPolicy: { enabled: true },
 }, () => ({}));
 
 /** QAPI guest-info. */
 export const guestInfo = defineCommand({
   name: "guest-info",
-  summary: "The agent's version, and which commands it has and would run.",
+  summary: "The agent's version, which commands it has and would run, and why not the others.",
   since: "0.15",
   arguments: {},
   reply: "value",
-  defaultPolicy: { enabled: true },
 }, (_values, { version, commandStates }: CommandContext) => ({
   version,
-  supported_commands: commandStates().map(({ name, enabled, successResponse }) => ({
+  supported_commands: commandStates().map(({ name, disabledReason, successResponse }) => ({
     name,
-    enabled,
+    enabled: disabledReason === undefined,
     "success-response": successResponse,
+    ...(disabledReason === undefined ? {} : { "disabled-reason": disabledReason }),
   })),
 }));

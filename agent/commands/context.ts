@@ -16,7 +16,7 @@ export interface Power {
 export interface CommandContext {
   /** The agent's version. */
   readonly version: string;
-  /** All commands, and whether each would run now. */
+  /** All commands, and why those that would not run now are disabled. */
   readonly commandStates: () => readonly CommandState[];
   readonly host: Host;
   readonly power: Power;

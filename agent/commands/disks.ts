@@ -23,7 +23,6 @@ export const guestGetDisks = defineCommand({
   since: "5.2",
   arguments: {},
   reply: "value",
-  defaultPolicy: { enabled: true },
 }, async (_values, { host }: CommandContext) => {
   const { files, libc, roots: { sysfs } } = host;
   if (!files.exists(`${sysfs}/block`)) {

@@ -20,7 +20,7 @@ async function onHost<T>(
   await using directory = await TemporaryDirectory.create();
   using libc = new Libc();
   await plant(directory.path, sysfsTree);
-  const roots = { procfs: "/proc", sysfs: directory.path, rootfs: "/no/host" };
+  const roots = { procfs: "/proc", sysfs: directory.path, devfs: "/no/dev", rootfs: "/no/host" };
   return await run(new Host(libc, new KernelFiles(libc), roots));
 }
 
@@ -377,7 +377,7 @@ Deno.test("a sysfs without block devices is an error", async () => {
 
 Deno.test("guest-get-fsinfo: this machine's file systems, the last one first, with their sizes", async () => {
   using libc = new Libc();
-  const roots = { procfs: "/proc", sysfs: "/sys", rootfs: "/" };
+  const roots = { procfs: "/proc", sysfs: "/sys", devfs: "/dev", rootfs: "/" };
   const host = new Host(libc, new KernelFiles(libc), roots);
   // The command uses nothing else of its context.
   const replies = await guestGetFsinfo.execute({}, { host } as CommandContext);

@@ -20,7 +20,6 @@ export const guestGetFsinfo = defineCommand({
   since: "2.2",
   arguments: {},
   reply: "value",
-  defaultPolicy: { enabled: true },
 }, (_values, { host }: CommandContext) =>
   // The last one mounted comes first, as upstream has it; libvirt turns the list around.
   host.blockDeviceMounts({ include: [], exclude: [] }).reverse()

@@ -1,8 +1,10 @@
 import { matchesAny } from "../host/name_pattern.ts";
 import type { InterfaceStatistics, NetworkInterface } from "../host/network_interfaces.ts";
+import { type Ipv4Route, type Ipv6Route, readRoutes } from "../host/routes.ts";
 import { defineCommand } from "../protocol/command.ts";
 import type { JsonObject } from "../protocol/json_value.ts";
 import type { CommandContext } from "./context.ts";
+import { tellKernelErrors } from "./kernel_error.ts";
 
 /** QAPI guest-network-get-interfaces. */
 export const guestNetworkGetInterfaces = defineCommand({
@@ -13,11 +15,25 @@ export const guestNetworkGetInterfaces = defineCommand({
   since: "1.1",
   arguments: {},
   reply: "value",
-  defaultPolicy: { enabled: true },
 }, (_values, { host, interfaces }: CommandContext) =>
   host.networkInterfaces()
     .filter(({ name }) => isReported(name, interfaces))
     .map(interfaceReply));
+
+/** QAPI guest-network-get-route. */
+export const guestNetworkGetRoute = defineCommand(
+  {
+    name: "guest-network-get-route",
+    summary: "The node's routes, those of the cluster network included.",
+    since: "9.1",
+    arguments: {},
+    reply: "value",
+  },
+  (_values, { host: { libc, files, roots } }: CommandContext) =>
+    tellKernelErrors(() => readRoutes(libc, files, roots.procfs)).map((route) =>
+      route.version === 4 ? ipv4RouteReply(route) : ipv6RouteReply(route)
+    ),
+);
 
 /**
  * Whether an interface is reported: it matches one of the patterns to include, if there are any, and
@@ -56,5 +72,39 @@ function statisticsReply(statistics: InterfaceStatistics): JsonObject {
     "tx-packets": statistics.txPackets,
     "tx-errs": statistics.txErrors,
     "tx-dropped": statistics.txDropped,
+  };
+}
+
+function ipv4RouteReply(route: Ipv4Route): JsonObject {
+  return {
+    iface: route.interface,
+    destination: route.destination,
+    metric: route.metric,
+    gateway: route.gateway,
+    mask: route.mask,
+    irtt: route.irtt,
+    flags: route.flags,
+    refcnt: route.references,
+    use: route.use,
+    window: route.window,
+    mtu: route.mtu,
+    version: 4,
+  };
+}
+
+/** The schema has the lengths of prefixes as strings. */
+function ipv6RouteReply(route: Ipv6Route): JsonObject {
+  return {
+    iface: route.interface,
+    destination: route.destination,
+    metric: route.metric,
+    flags: route.flags,
+    refcnt: route.references,
+    use: route.use,
+    desprefixlen: `${route.destinationPrefix}`,
+    source: route.source,
+    srcprefixlen: `${route.sourcePrefix}`,
+    nexthop: route.nextHop,
+    version: 6,
   };
 }

@@ -9,7 +9,6 @@ export const guestGetHostName = defineCommand({
   since: "2.10",
   arguments: {},
   reply: "value",
-  defaultPolicy: { enabled: true },
 }, (_values, { host }: CommandContext) => ({ "host-name": host.hostName() }));
 
 /** QAPI guest-get-osinfo. */
@@ -19,7 +18,6 @@ export const guestGetOsinfo = defineCommand({
   since: "2.10",
   arguments: {},
   reply: "value",
-  defaultPolicy: { enabled: true },
 }, (_values, { host }: CommandContext) => {
   const { kernelRelease, kernelVersion, machine, release } = host.osInfo();
   return present({

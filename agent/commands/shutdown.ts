@@ -13,7 +13,6 @@ export const guestShutdown = defineCommand({
   since: "0.15",
   arguments: { mode: optional(string()) },
   reply: "none",
-  defaultPolicy: { enabled: true },
 }, async ({ mode = "powerdown" }, { power }: CommandContext) => {
   const action = ACTIONS.find((candidate) => candidate === mode);
   if (action === undefined) {

@@ -7,7 +7,7 @@ import type { CommandContext, Power } from "./context.ts";
 import { guestShutdown } from "./shutdown.ts";
 
 function contextWith(libc: Libc, power: Power): CommandContext {
-  const roots = { procfs: "/proc", sysfs: "/sys", rootfs: "/" };
+  const roots = { procfs: "/proc", sysfs: "/sys", devfs: "/dev", rootfs: "/" };
   return {
     version: "1",
     commandStates: () => [],

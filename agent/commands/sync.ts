@@ -8,7 +8,6 @@ export const guestSync = defineCommand({
   since: "0.15",
   arguments: { id: required(integer()) },
   reply: "value",
-  defaultPolicy: { enabled: true },
 }, (values) => values.id);
 
 /** QAPI guest-sync-delimited. */
@@ -18,5 +17,4 @@ export const guestSyncDelimited = defineCommand({
   since: "1.1",
   arguments: { id: required(integer()) },
   reply: "delimited",
-  defaultPolicy: { enabled: true },
 }, (values) => values.id);

@@ -13,7 +13,7 @@ export interface Config {
   readonly statedir: string;
   readonly verbose: boolean;
   readonly daemonize: boolean;
-  /** Undefined: the commands' own defaults count. */
+  /** Undefined: the default policy counts. */
   readonly blockRpcs: readonly string[] | undefined;
   /** Undefined: nothing is blocked for not being listed. */
   readonly allowRpcs: readonly string[] | undefined;

@@ -176,7 +176,7 @@ Deno.test("directories, files, device nodes and missing paths are told apart", a
 
 Deno.test("the file systems of this machine can be told, each once", () => {
   using libc = new Libc();
-  const roots = { procfs: "/proc", sysfs: "/sys", rootfs: "/" };
+  const roots = { procfs: "/proc", sysfs: "/sys", devfs: "/dev", rootfs: "/" };
   const host = new Host(libc, new KernelFiles(libc), roots);
   const mounts = host.blockDeviceMounts({ include: [], exclude: [] });
   const numbers = mounts.map(({ device }) => `${device.major}:${device.minor}`);

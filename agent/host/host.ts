@@ -19,6 +19,7 @@ const CLOCK_REALTIME = 0;
 export interface HostRoots {
   readonly procfs: string;
   readonly sysfs: string;
+  readonly devfs: string;
   readonly rootfs: string;
 }
 

@@ -34,6 +34,26 @@ Deno.test("files, directories and links are read through libc", async () => {
   });
 });
 
+Deno.test("attributes are written in one call, and only where they exist", async () => {
+  await using directory = await TemporaryDirectory.create();
+  using libc = new Libc();
+  const files = new KernelFiles(libc);
+  const { path } = directory;
+  await plant(path, { state: "online" });
+  files.writeText(`${path}/state`, "é");
+  assert.equal(files.readText(`${path}/state`), "éline");
+  assert.throws(() => files.writeText(`${path}/none`, "1"), (error) => {
+    assert.ok(error instanceof LibcError);
+    assert.equal(error.message, `open ${path}/none: No such file or directory`);
+    return true;
+  });
+  assert.equal(files.exists(`${path}/none`), false);
+  assert.equal(files.readAttributeIfPresent(`${path}/none`), undefined);
+  assert.equal(files.readAttributeIfPresent(`${path}/state`), "éline");
+  assert.throws(() => files.readAttributeIfPresent(path), LibcError);
+  assert.throws(() => files.writeText("/dev/full", "1"), /^LibcError: write \/dev\/full: No space/);
+});
+
 Deno.test("links are followed without leaving the root", async () => {
   await using directory = await TemporaryDirectory.create();
   using libc = new Libc();

@@ -1,6 +1,7 @@
 import { cString, Errno, type Libc, LibcError } from "./libc.ts";
 
 const O_RDONLY = 0;
+const O_WRONLY = 1;
 const O_CLOEXEC = 0o2000000;
 const O_PATH = 0o10000000;
 const CHUNK = 4096;
@@ -9,12 +10,13 @@ const PATH_MAX = 4096;
 const DIRENT_NAME_OFFSET = 19;
 
 /**
- * Reads files and directories of the kernel's trees. It goes through libc, because Deno refuses
+ * Reads files and directories of the kernel's trees, and writes attributes. It goes through libc, because Deno refuses
  * literal paths under /proc, /sys and /dev to a program that does not have all permissions.
  */
 export class KernelFiles {
   readonly #libc: Libc;
   readonly #decoder = new TextDecoder();
+  readonly #encoder = new TextEncoder();
 
   constructor(libc: Libc) {
     this.#libc = libc;
@@ -51,6 +53,36 @@ export class KernelFiles {
     } catch (error) {
       if (error instanceof LibcError) return undefined;
       throw error;
+    }
+  }
+
+  /**
+   * The text of an attribute without white space around it; undefined when there is no such attribute.
+   *
+   * @throws LibcError when it is there and cannot be read
+   */
+  readAttributeIfPresent(path: string): string | undefined {
+    try {
+      return this.readText(path).trim();
+    } catch (error) {
+      if (error instanceof LibcError && error.errno === Errno.ENOENT) return undefined;
+      throw error;
+    }
+  }
+
+  /**
+   * Writes to an attribute that exists, in one call: the kernel acts on each call by itself.
+   *
+   * @throws LibcError when it cannot be opened or the kernel refuses the text
+   */
+  writeText(path: string, text: string): void {
+    const { open, write, close } = this.#libc.file;
+    const fd = this.#libc.check(open(cString(path), O_WRONLY | O_CLOEXEC, 0), `open ${path}`);
+    try {
+      const bytes = this.#encoder.encode(text);
+      this.#libc.check(write(fd, bytes, BigInt(bytes.length)), `write ${path}`);
+    } finally {
+      close(fd);
     }
   }
 

@@ -61,6 +61,21 @@ export function integer(minimum = MINIMUM_INT64, maximum = MAXIMUM_INT64): Argum
   };
 }
 
+const MAXIMUM_UINT64 = 2n ** 64n - 1n;
+
+/** QAPI `uint64`: an integer literal. A negative one in the range of int64 wraps around, as in QEMU. */
+export function unsignedInteger(): ArgumentType<bigint> {
+  return {
+    name: "uint64",
+    check(value, path) {
+      if (typeof value !== "bigint" || value < MINIMUM_INT64 || value > MAXIMUM_UINT64) {
+        throw new QapiError(`Parameter '${path}' expects uint64`);
+      }
+      return BigInt.asUintN(64, value);
+    },
+  };
+}
+
 /** QAPI `str`. */
 export function string(): ArgumentType<string> {
   return {

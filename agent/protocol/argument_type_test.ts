@@ -8,6 +8,7 @@ import {
   required,
   string,
   struct,
+  unsignedInteger,
 } from "./argument_type.ts";
 import type { JsonObject } from "./json_value.ts";
 import { QapiError } from "./qapi_error.ts";
@@ -80,4 +81,19 @@ Deno.test("types are named as in the QAPI schema", () => {
   assert.equal(array(string()).name, "[str]");
   assert.equal(integer().name, "int");
   assert.equal(boolean().name, "bool");
+});
+
+Deno.test("a uint64 takes all integers of 64 bits, and negative ones wrap around", () => {
+  const type = unsignedInteger();
+  const most = 2n ** 64n - 1n;
+  assert.equal(type.check(0n, "x"), 0n);
+  assert.equal(type.check(most, "x"), most);
+  assert.equal(type.check(-1n, "x"), most);
+  assert.equal(type.check(-(2n ** 63n), "x"), 2n ** 63n);
+  for (const value of [most + 1n, -(2n ** 63n) - 1n, 1, "1", null, true]) {
+    assert.throws(
+      () => type.check(value, "mem-blks[0].phys-index"),
+      new QapiError("Parameter 'mem-blks[0].phys-index' expects uint64"),
+    );
+  }
 });

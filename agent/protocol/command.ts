@@ -7,11 +7,6 @@ import type { JsonObject, JsonValue } from "./json_value.ts";
  */
 export type ReplyKind = "value" | "delimited" | "none";
 
-/** Whether a command may run when no option says otherwise; a blocked one says why. */
-export type DefaultPolicy =
-  | { readonly enabled: true }
-  | { readonly enabled: false; readonly reason: string };
-
 /** What is written down about a command. Validation and guest-info come from here, nowhere else. */
 export interface CommandDeclaration<D extends ArgumentDeclarations> {
   /** The name on the wire. */
@@ -24,8 +19,8 @@ export interface CommandDeclaration<D extends ArgumentDeclarations> {
   readonly arguments: D;
   /** How the command answers. */
   readonly reply: ReplyKind;
-  /** Whether it runs without being unblocked. */
-  readonly defaultPolicy: DefaultPolicy;
+  /** The Linux capability that the agent must have for it (capabilities(7)); left out when none. */
+  readonly capability?: string;
 }
 
 /** A command as the dispatcher sees it. `Context` is what every handler gets beside its arguments. */

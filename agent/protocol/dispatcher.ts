@@ -9,8 +9,8 @@ import type { Log } from "../telemetry/log.ts";
 /** What guest-info tells about a command. */
 export interface CommandState {
   readonly name: string;
-  /** Whether it would run now. */
-  readonly enabled: boolean;
+  /** Why it would not run now; undefined when it would. */
+  readonly disabledReason: string | undefined;
   /** Whether it answers on success. */
   readonly successResponse: boolean;
 }
@@ -49,7 +49,7 @@ export class Dispatcher<Context> {
   commandStates(): CommandState[] {
     return Array.from(this.#commands.values(), (command) => ({
       name: command.name,
-      enabled: this.#policy.whyDisabled(command) === undefined,
+      disabledReason: this.#policy.whyDisabled(command),
       successResponse: command.reply !== "none",
     }));
   }

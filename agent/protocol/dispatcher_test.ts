@@ -12,7 +12,6 @@ const plain = {
   since: "0.15",
   arguments: {},
   reply: "value",
-  defaultPolicy: { enabled: true },
 } as const;
 
 const COMMANDS: readonly Command<string[]>[] = [
@@ -39,12 +38,9 @@ const COMMANDS: readonly Command<string[]>[] = [
   }),
   defineCommand({ ...plain, name: "broken" }, () => Promise.reject(new TypeError("é is broken"))),
   defineCommand({ ...plain, name: "infinite" }, () => Infinity),
-  defineCommand({
-    ...plain,
-    name: "closed",
-    defaultPolicy: { enabled: false, reason: "not on Talos" },
-  }, () => null),
+  defineCommand({ ...plain, name: "closed" }, () => null),
 ];
+const DEFAULTS = { closed: { access: "never", reason: "not on Talos" } } as const;
 
 class Agent {
   readonly calls: string[] = [];
@@ -52,7 +48,7 @@ class Agent {
   readonly dispatcher: Dispatcher<string[]>;
 
   constructor(lists: PolicyLists = { allow: undefined, block: undefined }) {
-    this.dispatcher = new Dispatcher(COMMANDS, new Policy(lists), this.calls, this.log);
+    this.dispatcher = new Dispatcher(COMMANDS, new Policy(lists, DEFAULTS), this.calls, this.log);
   }
 
   /** The replies to these bytes; one character is one byte. */
@@ -140,18 +136,18 @@ Deno.test("a return value that cannot be written is an error, not an exception",
 });
 
 Deno.test("the policy's lists decide what runs and what the states say", async () => {
-  const agent = new Agent({ allow: ["ping", "closed"], block: undefined });
-  assert.equal(await agent.answer('{"execute":"closed"}'), '{"return": null}\n');
+  const agent = new Agent({ allow: ["ping", "delimited", "closed"], block: ["delimited"] });
+  assert.equal(await agent.answer('{"execute":"ping"}'), '{"return": {}}\n');
   assert.equal(
     await agent.answer('{"execute":"sync","arguments":{"id":1}}'),
     notFound("Command sync has been disabled: the command is not allowed"),
   );
   const states = agent.dispatcher.commandStates();
   assert.deepEqual(states.map(({ name }) => name), COMMANDS.map(({ name }) => name));
-  assert.deepEqual(states.filter(({ enabled }) => enabled).map(({ name }) => name), [
-    "ping",
-    "closed",
-  ]);
+  const reason = (name: string) => states.find((state) => state.name === name)?.disabledReason;
+  assert.equal(reason("ping"), undefined);
+  assert.equal(reason("delimited"), "the command is not allowed");
+  assert.equal(reason("closed"), "not on Talos");
   assert.deepEqual(states.filter((state) => !state.successResponse).map(({ name }) => name), [
     "shutdown",
   ]);

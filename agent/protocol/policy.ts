@@ -5,28 +5,42 @@ import type { ArgumentDeclarations } from "./argument_type.ts";
 export interface PolicyLists {
   /** `--allow-rpcs`: everything else is blocked. */
   readonly allow: readonly string[] | undefined;
-  /** `--block-rpcs`: these are blocked, and the commands' own defaults do not count. */
+  /** `--block-rpcs`: these are blocked, and those blocked by default are not. */
   readonly block: readonly string[] | undefined;
 }
+
+/** Why a command does not run by default, in words that fit behind a colon. */
+export interface DefaultRule {
+  /** `blocked`: the lists can open it; `never`: nothing can. */
+  readonly access: "blocked" | "never";
+  readonly reason: string;
+}
+
+/** What does not run by default, by command name; everything else does. */
+export type DefaultPolicy = Readonly<Record<string, DefaultRule>>;
+
+const NOT_ALLOWED = "the command is not allowed";
+const HOW_TO_OPEN = "--block-rpcs without it, or --allow-rpcs with it, opens it";
 
 /** Decides which commands may run. Unknown names in the lists are ignored, as qemu-ga does. */
 export class Policy {
   readonly #allow: ReadonlySet<string> | undefined;
   readonly #block: ReadonlySet<string> | undefined;
+  readonly #defaults: ReadonlyMap<string, DefaultRule>;
 
-  constructor(lists: PolicyLists) {
+  constructor(lists: PolicyLists, defaults: DefaultPolicy) {
     this.#allow = lists.allow === undefined ? undefined : new Set(lists.allow);
     this.#block = lists.block === undefined ? undefined : new Set(lists.block);
+    this.#defaults = new Map(Object.entries(defaults));
   }
 
   /** Why a command may not run, in words that fit behind a colon; undefined when it may. */
-  whyDisabled(command: CommandDeclaration<ArgumentDeclarations>): string | undefined {
-    const { name, defaultPolicy } = command;
-    if (this.#block?.has(name)) return "the command is not allowed";
-    if (this.#allow !== undefined) {
-      return this.#allow.has(name) ? undefined : "the command is not allowed";
-    }
-    if (this.#block === undefined && !defaultPolicy.enabled) return defaultPolicy.reason;
-    return undefined;
+  whyDisabled({ name }: CommandDeclaration<ArgumentDeclarations>): string | undefined {
+    const rule = this.#defaults.get(name);
+    if (rule?.access === "never") return rule.reason;
+    if (this.#block?.has(name)) return NOT_ALLOWED;
+    if (this.#allow !== undefined) return this.#allow.has(name) ? undefined : NOT_ALLOWED;
+    if (this.#block !== undefined || rule === undefined) return undefined;
+    return `${rule.reason}; ${HOW_TO_OPEN}`;
   }
 }

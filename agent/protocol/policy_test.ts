@@ -1,41 +1,59 @@
 import assert from "node:assert/strict";
 import { defineCommand } from "./command.ts";
-import { Policy } from "./policy.ts";
+import { Policy, type PolicyLists } from "./policy.ts";
 
-const command = (name: string, reason?: string) =>
-  defineCommand({
-    name,
-    summary: "",
-    since: "0.15",
-    arguments: {},
-    reply: "value",
-    defaultPolicy: reason === undefined ? { enabled: true } : { enabled: false, reason },
-  }, () => null);
+const command = (name: string) =>
+  defineCommand(
+    { name, summary: "", since: "0.15", arguments: {}, reply: "value" },
+    () => null,
+  );
 
 const open = command("guest-ping");
-const closed = command("guest-exec", "unblock it with --block-rpcs=''");
+const closed = command("guest-exec");
+const never = command("guest-set-user-password");
 const NOT_ALLOWED = "the command is not allowed";
 
-Deno.test("without lists the commands' own defaults count", () => {
-  const policy = new Policy({ allow: undefined, block: undefined });
+function policyWith(lists: Partial<PolicyLists>): Policy {
+  return new Policy({ allow: undefined, block: undefined, ...lists }, {
+    "guest-exec": { access: "blocked", reason: "no programs" },
+    "guest-set-user-password": { access: "never", reason: "no users" },
+  });
+}
+
+Deno.test("without lists the default policy counts, and says how to open a command", () => {
+  const policy = policyWith({});
   assert.equal(policy.whyDisabled(open), undefined);
-  assert.equal(policy.whyDisabled(closed), "unblock it with --block-rpcs=''");
+  assert.equal(
+    policy.whyDisabled(closed),
+    "no programs; --block-rpcs without it, or --allow-rpcs with it, opens it",
+  );
+  assert.equal(policy.whyDisabled(never), "no users");
 });
 
-Deno.test("a block list takes the place of the defaults, also an empty one", () => {
-  const empty = new Policy({ allow: undefined, block: [] });
-  assert.equal(empty.whyDisabled(closed), undefined);
-  const policy = new Policy({ allow: undefined, block: ["guest-ping", "unknown"] });
+Deno.test("a block list takes the place of the default policy, also an empty one", () => {
+  assert.equal(policyWith({ block: [] }).whyDisabled(closed), undefined);
+  const policy = policyWith({ block: ["guest-ping", "unknown"] });
   assert.equal(policy.whyDisabled(open), NOT_ALLOWED);
   assert.equal(policy.whyDisabled(closed), undefined);
+  assert.equal(policyWith({ block: ["guest-exec"] }).whyDisabled(closed), NOT_ALLOWED);
 });
 
 Deno.test("an allow list lets nothing else run, and a block list beats it", () => {
-  const policy = new Policy({ allow: ["guest-exec"], block: undefined });
+  const policy = policyWith({ allow: ["guest-exec"] });
   assert.equal(policy.whyDisabled(open), NOT_ALLOWED);
   assert.equal(policy.whyDisabled(closed), undefined);
-  const none = new Policy({ allow: [], block: undefined });
-  assert.equal(none.whyDisabled(open), NOT_ALLOWED);
-  const both = new Policy({ allow: ["guest-ping"], block: ["guest-ping"] });
+  assert.equal(policyWith({ allow: [] }).whyDisabled(open), NOT_ALLOWED);
+  const both = policyWith({ allow: ["guest-ping"], block: ["guest-ping"] });
   assert.equal(both.whyDisabled(open), NOT_ALLOWED);
+});
+
+Deno.test("no list opens a command that can never run", () => {
+  const { name } = never;
+  for (const lists of [{ block: [] }, { allow: [name] }, { block: [name] }]) {
+    assert.equal(policyWith(lists).whyDisabled(never), "no users");
+  }
+});
+
+Deno.test("a command with a name of Object.prototype is like any other", () => {
+  assert.equal(policyWith({}).whyDisabled(command("constructor")), undefined);
 });

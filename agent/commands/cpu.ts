@@ -1,0 +1,108 @@
+import { type CpuStatistics, parseCpuStatistics } from "../host/cpu_statistics.ts";
+import type { Host } from "../host/host.ts";
+import { parseLoadAverage } from "../host/load_average.ts";
+import { readVirtualCpu, readVirtualCpus, switchVirtualCpu } from "../host/virtual_cpus.ts";
+import { array, boolean, integer, optional, required, struct } from "../protocol/argument_type.ts";
+import { defineCommand } from "../protocol/command.ts";
+import type { JsonObject } from "../protocol/json_value.ts";
+import { QapiError } from "../protocol/qapi_error.ts";
+import type { CommandContext } from "./context.ts";
+import { tellKernelErrors } from "./kernel_error.ts";
+
+const LOGICAL_PROCESSOR = struct("GuestLogicalProcessor", {
+  "logical-id": required(integer()),
+  online: required(boolean()),
+  "can-offline": optional(boolean()),
+});
+
+/** QAPI guest-get-vcpus. */
+export const guestGetVcpus = defineCommand({
+  name: "guest-get-vcpus",
+  summary: "The node's processors, and which of them are on line.",
+  since: "1.5",
+  arguments: {},
+  reply: "value",
+}, (_values, { host: { libc, files, roots } }: CommandContext) => {
+  const cpus = tellKernelErrors(() => readVirtualCpus(libc, files, roots.sysfs));
+  if (cpus.length === 0) throw new QapiError("guest reported zero VCPUs");
+  return cpus.map(({ id, online, canOffline }) => ({
+    "logical-id": id,
+    online,
+    "can-offline": canOffline,
+  }));
+});
+
+/**
+ * QAPI guest-set-vcpus. It stops at the first processor that fails, and answers how many it went
+ * through; only when that is none it fails.
+ */
+export const guestSetVcpus = defineCommand({
+  name: "guest-set-vcpus",
+  summary: "Takes processors of the node on or off line; the host's /sys must be writable.",
+  since: "1.5",
+  arguments: { vcpus: required(array(LOGICAL_PROCESSOR)) },
+  reply: "value",
+}, ({ vcpus }, { host }: CommandContext) => {
+  let processed = 0;
+  for (const { "logical-id": id, online } of vcpus) {
+    try {
+      tellKernelErrors(() => setVirtualCpu(host, id, online));
+    } catch (error) {
+      if (processed === 0) throw error;
+      break;
+    }
+    processed++;
+  }
+  return processed;
+});
+
+/** QAPI guest-get-cpustats. */
+export const guestGetCpustats = defineCommand({
+  name: "guest-get-cpustats",
+  summary: "The time that each processor of the node has spent on what, in milliseconds.",
+  since: "7.1",
+  arguments: {},
+  reply: "value",
+}, (_values, { host }: CommandContext) =>
+  parseCpuStatistics(
+    tellKernelErrors(() => host.files.readText(`${host.roots.procfs}/stat`)),
+  ).map(statisticsReply));
+
+/** QAPI guest-get-load. */
+export const guestGetLoad = defineCommand({
+  name: "guest-get-load",
+  summary: "The node's load averages of the last 1, 5 and 15 minutes.",
+  since: "10.0",
+  arguments: {},
+  reply: "value",
+}, (_values, { host }: CommandContext) => {
+  const text = tellKernelErrors(() => host.files.readText(`${host.roots.procfs}/loadavg`));
+  const load = parseLoadAverage(text);
+  if (load === undefined) throw new QapiError("cannot query load average");
+  return { load1m: load.oneMinute, load5m: load.fiveMinutes, load15m: load.fifteenMinutes };
+});
+
+function setVirtualCpu(host: Host, id: bigint, online: boolean): void {
+  const { libc, files, roots: { sysfs } } = host;
+  const cpu = readVirtualCpu(libc, files, sysfs, id);
+  if (cpu.online === online) return;
+  if (!cpu.canOffline) throw new QapiError(`logical processor #${id} can't be offlined`);
+  switchVirtualCpu(files, sysfs, id, online);
+}
+
+function statisticsReply(times: CpuStatistics): JsonObject {
+  return {
+    type: "linux",
+    cpu: times.cpu,
+    user: times.user,
+    nice: times.nice,
+    system: times.system,
+    idle: times.idle,
+    ...(times.iowait === undefined ? {} : { iowait: times.iowait }),
+    ...(times.irq === undefined ? {} : { irq: times.irq }),
+    ...(times.softirq === undefined ? {} : { softirq: times.softirq }),
+    ...(times.steal === undefined ? {} : { steal: times.steal }),
+    ...(times.guest === undefined ? {} : { guest: times.guest }),
+    ...(times.guestNice === undefined ? {} : { guestnice: times.guestNice }),
+  };
+}

@@ -1,0 +1,86 @@
+import assert from "node:assert/strict";
+import { Dispatcher } from "../protocol/dispatcher.ts";
+import { JsonMessageStream } from "../protocol/json_message_stream.ts";
+import { Policy, type PolicyLists } from "../protocol/policy.ts";
+import { FixtureHost } from "../testing/fixture_host.ts";
+import { LogRecorder } from "../testing/talos_log_recorder.ts";
+import { COMMANDS } from "./all.ts";
+import type { CommandContext } from "./context.ts";
+import { DEFAULT_POLICY } from "./default_policy.ts";
+
+/** What the agent's commands answer to requests, with the default policy and these lists. */
+async function answers(lists: PolicyLists, ...requests: readonly object[]): Promise<unknown[]> {
+  await using host = await FixtureHost.create();
+  const dispatcher: Dispatcher<CommandContext> = new Dispatcher(
+    COMMANDS,
+    new Policy(lists, DEFAULT_POLICY),
+    { ...host.context, commandStates: () => dispatcher.commandStates() },
+    new LogRecorder(),
+  );
+  const replies: unknown[] = [];
+  const bytes = new TextEncoder().encode(
+    requests.map((request) => JSON.stringify(request)).join("\n"),
+  );
+  for (const message of new JsonMessageStream().feed(bytes)) {
+    const reply = await dispatcher.dispatch(message);
+    replies.push(JSON.parse(new TextDecoder().decode(reply)));
+  }
+  return replies;
+}
+
+const NO_LISTS: PolicyLists = { allow: undefined, block: undefined };
+const disabled = (name: string, reason: string) => ({
+  error: { class: "CommandNotFound", desc: `Command ${name} has been disabled: ${reason}` },
+});
+
+Deno.test("the commands for users exist, and no list opens them", async () => {
+  const names = [
+    "guest-set-user-password",
+    "guest-ssh-get-authorized-keys",
+    "guest-ssh-add-authorized-keys",
+    "guest-ssh-remove-authorized-keys",
+  ];
+  for (const lists of [NO_LISTS, { ...NO_LISTS, block: [] }, { ...NO_LISTS, allow: names }]) {
+    for (const name of names) {
+      const [answer] = await answers(lists, { execute: name });
+      assert.deepEqual(answer, disabled(name, "Talos has no users, passwords or ssh"));
+    }
+  }
+  assert.deepEqual(await answers(NO_LISTS, { execute: "guest-get-users" }), [{ return: [] }]);
+});
+
+Deno.test("a command that is blocked by default says so, and runs when it is opened", async () => {
+  const request = { execute: "guest-set-time", arguments: { time: -1 } };
+  const reason = "Talos owns the clock; --block-rpcs without it, or --allow-rpcs with it, opens it";
+  assert.deepEqual(await answers(NO_LISTS, request), [disabled("guest-set-time", reason)]);
+  const invalid = { error: { class: "GenericError", desc: "Invalid time" } };
+  assert.deepEqual(await answers({ ...NO_LISTS, block: ["guest-exec"] }, request), [invalid]);
+  assert.deepEqual(await answers({ ...NO_LISTS, allow: ["guest-set-time"] }, request), [invalid]);
+});
+
+Deno.test("guest-info tells the reason of each disabled command, and of no other", async () => {
+  const lists = { ...NO_LISTS, block: ["guest-ping"] };
+  const [answer] = await answers(lists, { execute: "guest-info" });
+  // The shape is guest-info's own.
+  const { return: { supported_commands: entries } } = answer as {
+    return: { supported_commands: { name: string }[] };
+  };
+  const entry = (name: string) => entries.find((candidate) => candidate.name === name);
+  assert.deepEqual(entry("guest-ping"), {
+    name: "guest-ping",
+    enabled: false,
+    "success-response": true,
+    "disabled-reason": "the command is not allowed",
+  });
+  assert.deepEqual(entry("guest-set-user-password"), {
+    name: "guest-set-user-password",
+    enabled: false,
+    "success-response": true,
+    "disabled-reason": "Talos has no users, passwords or ssh",
+  });
+  assert.deepEqual(entry("guest-suspend-ram"), {
+    name: "guest-suspend-ram",
+    enabled: true,
+    "success-response": false,
+  });
+});

@@ -1,0 +1,98 @@
+import type { Host } from "../host/host.ts";
+import { Errno, LibcError } from "../host/libc.ts";
+import {
+  hasMemoryBlocks,
+  readMemoryBlock,
+  readMemoryBlocks,
+  readMemoryBlockSize,
+  switchMemoryBlock,
+} from "../host/memory_blocks.ts";
+import {
+  array,
+  boolean,
+  optional,
+  required,
+  struct,
+  unsignedInteger,
+} from "../protocol/argument_type.ts";
+import { defineCommand } from "../protocol/command.ts";
+import { QapiError } from "../protocol/qapi_error.ts";
+import type { CommandContext } from "./context.ts";
+import { tellKernelErrors } from "./kernel_error.ts";
+
+const MEMORY_BLOCK = struct("GuestMemoryBlock", {
+  "phys-index": required(unsignedInteger()),
+  online: required(boolean()),
+  "can-offline": optional(boolean()),
+});
+
+/** QAPI GuestMemoryBlockResponseType, and the error number of what has failed. */
+type BlockResponse =
+  | { readonly response: "success" }
+  | {
+    readonly response: "not-found" | "operation-not-supported" | "operation-failed";
+    readonly "error-code": number;
+  };
+
+/** QAPI guest-get-memory-blocks. A kernel without memory hotplug has none to tell. */
+export const guestGetMemoryBlocks = defineCommand({
+  name: "guest-get-memory-blocks",
+  summary: "The node's memory blocks, and which of them are on line.",
+  since: "2.3",
+  arguments: {},
+  reply: "value",
+}, (_values, { host: { files, roots } }: CommandContext) => {
+  const blocks = tellKernelErrors(() => readMemoryBlocks(files, roots.sysfs));
+  if (blocks.length === 0 && hasMemoryBlocks(files, roots.sysfs)) {
+    throw new QapiError("guest reported zero memory blocks!");
+  }
+  return blocks.map(({ index, online, canOffline }) => ({
+    "phys-index": index,
+    online,
+    "can-offline": canOffline,
+  }));
+});
+
+/** QAPI guest-set-memory-blocks. It goes on after a failure: each block has its own response. */
+export const guestSetMemoryBlocks = defineCommand(
+  {
+    name: "guest-set-memory-blocks",
+    summary: "Takes memory blocks of the node on or off line; the host's /sys must be writable.",
+    since: "2.3",
+    arguments: { "mem-blks": required(array(MEMORY_BLOCK)) },
+    reply: "value",
+  },
+  ({ "mem-blks": blocks }, { host }: CommandContext) =>
+    blocks.map(({ "phys-index": index, online }) => ({
+      "phys-index": index,
+      ...setMemoryBlock(host, index, online),
+    })),
+);
+
+/** QAPI guest-get-memory-block-info. */
+export const guestGetMemoryBlockInfo = defineCommand({
+  name: "guest-get-memory-block-info",
+  summary: "The size of a memory block of the node in bytes.",
+  since: "2.3",
+  arguments: {},
+  reply: "value",
+}, (_values, { host: { libc, files, roots } }: CommandContext) => ({
+  size: tellKernelErrors(() => readMemoryBlockSize(libc, files, roots.sysfs)),
+}));
+
+function setMemoryBlock(host: Host, index: bigint, online: boolean): BlockResponse {
+  const { files, roots: { sysfs } } = host;
+  if (!hasMemoryBlocks(files, sysfs)) {
+    return { response: "operation-not-supported", "error-code": Errno.ENOENT };
+  }
+  try {
+    const block = readMemoryBlock(files, sysfs, index);
+    if (block === undefined) return { response: "not-found", "error-code": Errno.ENOENT };
+    if (block.online !== online) switchMemoryBlock(files, sysfs, index, online);
+    return { response: "success" };
+  } catch (error) {
+    if (!(error instanceof LibcError)) throw error;
+    const response = error.errno === Errno.ENOENT ? "operation-not-supported" : "operation-failed";
+    return { response, "error-code": error.errno };
+  }
+}

@@ -1,0 +1,51 @@
+import { LibcError } from "../host/libc.ts";
+import { enterSleepState, hasSleepState, type SleepState } from "../host/sleep_states.ts";
+import { type Command, defineCommand } from "../protocol/command.ts";
+import { QapiError } from "../protocol/qapi_error.ts";
+import type { CommandContext } from "./context.ts";
+
+const NOT_SUPPORTED = "the requested suspend mode is not supported by the guest";
+
+/** QAPI guest-suspend-disk. It answers on failure only. */
+export const guestSuspendDisk = suspendCommand(
+  "guest-suspend-disk",
+  "Hibernates the node, where its kernel has disk in /sys/power/state.",
+  "disk",
+);
+
+/** QAPI guest-suspend-ram. It answers on failure only. */
+export const guestSuspendRam = suspendCommand(
+  "guest-suspend-ram",
+  "Suspends the node to memory, where its kernel has mem in /sys/power/state.",
+  "mem",
+);
+
+/** QAPI guest-suspend-hybrid, for which Linux has no word of its own. */
+export const guestSuspendHybrid = suspendCommand(
+  "guest-suspend-hybrid",
+  "Fails: the kernel alone cannot do it.",
+  undefined,
+);
+
+function suspendCommand(
+  name: string,
+  summary: string,
+  state: SleepState | undefined,
+): Command<CommandContext> {
+  return defineCommand(
+    { name, summary, since: "1.1", arguments: {}, reply: "none" },
+    (_values, { host: { files, libc, roots } }: CommandContext) => {
+      if (state === undefined || !hasSleepState(files, roots.sysfs, state)) {
+        throw new QapiError(NOT_SUPPORTED);
+      }
+      try {
+        enterSleepState(files, roots.sysfs, state);
+      } catch (error) {
+        if (!(error instanceof LibcError)) throw error;
+        const reason = libc.explain(error.errno);
+        throw new QapiError(`failed to suspend: ${reason}`, "GenericError", { cause: error });
+      }
+      return {};
+    },
+  );
+}

@@ -1,0 +1,88 @@
+import type { KernelFiles } from "./kernel_files.ts";
+import { Errno, type Libc, LibcError } from "./libc.ts";
+
+/** A block of memory that the kernel can take on and off line. */
+export interface MemoryBlock {
+  /** N of `memoryN`, a uint64. */
+  readonly index: bigint;
+  readonly online: boolean;
+  readonly canOffline: boolean;
+}
+
+/** Whether this kernel has memory blocks at all (`/sys/devices/system/memory`). */
+export function hasMemoryBlocks(files: KernelFiles, sysfs: string): boolean {
+  return files.exists(root(sysfs));
+}
+
+/**
+ * The memory blocks by their number; none where the kernel has no `/sys/devices/system/memory`.
+ *
+ * @throws LibcError when an attribute is there and cannot be read
+ */
+export function readMemoryBlocks(files: KernelFiles, sysfs: string): MemoryBlock[] {
+  return files.list(root(sysfs))
+    .filter((name) => /^memory\d+$/.test(name))
+    .map((name) => BigInt(name.slice("memory".length)))
+    .sort((one, other) => Number(one - other))
+    .map((index) => readState(files, sysfs, index));
+}
+
+/**
+ * One memory block, or undefined when there is none with this number.
+ *
+ * @throws LibcError when an attribute is there and cannot be read
+ */
+export function readMemoryBlock(
+  files: KernelFiles,
+  sysfs: string,
+  index: bigint,
+): MemoryBlock | undefined {
+  if (!files.exists(directory(sysfs, index))) return undefined;
+  return readState(files, sysfs, index);
+}
+
+/**
+ * Takes a memory block on or off line (memory hotplug).
+ *
+ * @throws LibcError when the kernel refuses; with ENOENT when the block is always on line
+ */
+export function switchMemoryBlock(
+  files: KernelFiles,
+  sysfs: string,
+  index: bigint,
+  online: boolean,
+): void {
+  files.writeText(`${directory(sysfs, index)}/state`, online ? "online" : "offline");
+}
+
+/**
+ * The size of every memory block in bytes.
+ *
+ * @throws LibcError when the kernel has no memory blocks, in the words of qemu-ga, or does not tell
+ */
+export function readMemoryBlockSize(libc: Libc, files: KernelFiles, sysfs: string): bigint {
+  if (!hasMemoryBlocks(files, sysfs)) {
+    throw new LibcError(`open("${root(sysfs)}/")`, Errno.ENOENT, libc.explain(Errno.ENOENT));
+  }
+  return BigInt(`0x${files.readText(`${root(sysfs)}/block_size_bytes`).trim()}`);
+}
+
+function root(sysfs: string): string {
+  return `${sysfs}/devices/system/memory`;
+}
+
+function directory(sysfs: string, index: bigint): string {
+  return `${root(sysfs)}/memory${index}`;
+}
+
+function readState(files: KernelFiles, sysfs: string, index: bigint): MemoryBlock {
+  const path = directory(sysfs, index);
+  const state = files.readAttributeIfPresent(`${path}/state`);
+  if (state === undefined) return { index, online: true, canOffline: false };
+  const removable = files.readAttributeIfPresent(`${path}/removable`);
+  return {
+    index,
+    online: state === "online",
+    canOffline: removable !== undefined && removable !== "0",
+  };
+}
