@@ -31,7 +31,7 @@ export async function call(words: readonly string[]): Promise<number> {
     const log = jsonLog((line) => Deno.stderr.writeSync(new TextEncoder().encode(line)), {
       level: config.verbose ? "debug" : "warn",
     });
-    using agent = new Agent(config, log);
+    await using agent = new Agent(config, log);
     const reply = await agent.dispatcher.dispatch({ value: request });
     return show(reply === undefined ? undefined : readMessages(reply)[0]);
   }

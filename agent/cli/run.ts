@@ -41,7 +41,7 @@ export async function run(words: readonly string[]): Promise<number> {
   Deno.permissions.revokeSync({ name: "run" });
 
   const log = openLog(config, inBackground);
-  using agent = new Agent(config, log);
+  await using agent = new Agent(config, log);
   using _pidfile = config.pidfile === undefined
     ? undefined
     : new Pidfile(agent.libc, config.pidfile);

@@ -1,6 +1,15 @@
 import type { Command } from "../protocol/command.ts";
 import { guestInfo, guestPing } from "./agent.ts";
 import type { CommandContext } from "./context.ts";
+import { guestExec, guestExecStatus } from "./exec.ts";
+import {
+  guestFileClose,
+  guestFileFlush,
+  guestFileOpen,
+  guestFileRead,
+  guestFileSeek,
+  guestFileWrite,
+} from "./files.ts";
 import { guestNetworkGetInterfaces } from "./network.ts";
 import { guestGetHostName, guestGetOsinfo } from "./os.ts";
 import { guestShutdown } from "./shutdown.ts";
@@ -19,4 +28,12 @@ export const COMMANDS: readonly Command<CommandContext>[] = [
   guestGetOsinfo,
   guestNetworkGetInterfaces,
   guestShutdown,
+  guestFileOpen,
+  guestFileClose,
+  guestFileRead,
+  guestFileWrite,
+  guestFileSeek,
+  guestFileFlush,
+  guestExec,
+  guestExecStatus,
 ];

@@ -62,9 +62,13 @@ export const Errno = {
   EINTR: 4,
   EIO: 5,
   ENXIO: 6,
+  ENOEXEC: 8,
   EAGAIN: 11,
+  EACCES: 13,
   EBUSY: 16,
+  EEXIST: 17,
   ENODEV: 19,
+  ENOTDIR: 20,
   EPIPE: 32,
 } as const;
 
