@@ -1,15 +1,17 @@
 import assert from "node:assert/strict";
 import {
+  alternate,
   array,
   boolean,
   checkMembers,
+  enumeration,
   integer,
   optional,
   required,
   string,
   struct,
 } from "./argument_type.ts";
-import type { JsonObject } from "./json_value.ts";
+import type { JsonObject, JsonValue } from "./json_value.ts";
 import { QapiError } from "./qapi_error.ts";
 
 const members = {
@@ -80,4 +82,30 @@ Deno.test("types are named as in the QAPI schema", () => {
   assert.equal(array(string()).name, "[str]");
   assert.equal(integer().name, "int");
   assert.equal(boolean().name, "bool");
+});
+
+Deno.test("an alternate takes the branch of the JSON type, and each branch has its own errors", () => {
+  const type = alternate("GuestFileWhence", {
+    number: integer(),
+    string: enumeration("QGASeek", ["set", "cur"]),
+  });
+  assert.equal(type.check(2n, "whence"), 2n);
+  assert.equal(type.check("cur", "whence"), "cur");
+  const wrong = "Invalid parameter type for 'whence', expected: ";
+  const cases: [JsonValue, string][] = [
+    ["foo", "Parameter 'whence' does not accept value 'foo'"],
+    ["", "Parameter 'whence' does not accept value ''"],
+    [1.5, `${wrong}integer`],
+    [null, `${wrong}GuestFileWhence`],
+    [true, `${wrong}GuestFileWhence`],
+    [[], `${wrong}GuestFileWhence`],
+    [{}, `${wrong}GuestFileWhence`],
+  ];
+  for (const [value, message] of cases) {
+    assert.throws(() => type.check(value, "whence"), new QapiError(message));
+  }
+  const flag = alternate("Flag", { boolean: boolean() });
+  assert.equal(flag.check(true, "flag"), true);
+  assert.throws(() => flag.check("true", "flag"), { message: /expected: Flag$/ });
+  assert.throws(() => enumeration("E", ["a"]).check(1n, "e"), { message: /expected: string$/ });
 });
