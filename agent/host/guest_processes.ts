@@ -131,6 +131,8 @@ export class GuestProcesses implements AsyncDisposable {
     const separate = pipe("output", capture === "stderr" || capture === "separated");
     const stderr = capture === "merged" ? stdout : separate;
 
+    // Shows, before anything runs, that the program can be watched.
+    this.#libc.file.close(this.#pidfd(Deno.pid));
     const pid = this.#spawn(path, {
       path,
       args,
@@ -156,7 +158,7 @@ export class GuestProcesses implements AsyncDisposable {
       if (stdin !== undefined) epoll.add(stdin.own, EpollEvent.OUT);
       this.#handlers.set(pidfd, () => this.#reap(process, pidfd));
     } catch (error) {
-      // It could neither be waited for nor read.
+      // It can neither be waited for nor read.
       this.#kill(pid);
       throw error;
     }
