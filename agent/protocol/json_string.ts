@@ -4,6 +4,7 @@ export class JsonStringError extends Error {
 }
 
 const BACKSLASH = 0x5c;
+const SHORT = 64;
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 const latin1 = new TextDecoder("latin1");
 
@@ -26,16 +27,19 @@ const ESCAPES: Readonly<Record<string, string>> = {
  * @throws JsonStringError for invalid UTF-8, an unknown escape, or a `\u` escape that is no character
  */
 export function decodeJsonString(token: Uint8Array): string {
-  const body = token.subarray(1, token.length - 1);
-  let plain = true;
-  for (let index = 0; index < body.length; index++) {
-    const byte = body[index] ?? 0;
-    if (byte >= 0x80 || byte === BACKSLASH) {
-      plain = false;
-      break;
-    }
+  const end = token.length - 1;
+  // A decoder's call costs more than the characters of a command's name.
+  const short = end <= SHORT;
+  let plain = "";
+  let index = 1;
+  for (; index < end; index++) {
+    const byte = token[index] ?? 0;
+    if (byte >= 0x80 || byte === BACKSLASH) break;
+    if (short) plain += String.fromCharCode(byte);
   }
-  if (plain) return latin1.decode(body);
+  if (index === end && short) return plain;
+  const body = token.subarray(1, end);
+  if (index === end) return latin1.decode(body);
   const text = decodeUtf8(body);
   return text.includes("\\") ? unescape(text, String.fromCharCode(token[0] ?? 0)) : text;
 }
