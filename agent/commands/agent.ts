@@ -9,6 +9,7 @@ export const guestPing = defineCommand({
   arguments: {},
   reply: "value",
   defaultPolicy: { enabled: true },
+  whileFrozen: "always",
 }, () => ({}));
 
 /** QAPI guest-info. */
@@ -19,6 +20,7 @@ export const guestInfo = defineCommand({
   arguments: {},
   reply: "value",
   defaultPolicy: { enabled: true },
+  whileFrozen: "always",
 }, (_values, { version, commandStates }: CommandContext) => ({
   version,
   supported_commands: commandStates().map(({ name, enabled, successResponse }) => ({

@@ -1,5 +1,7 @@
 import type { CommandState } from "../protocol/dispatcher.ts";
+import type { Freezer } from "../host/freezer.ts";
 import type { Host } from "../host/host.ts";
+import type { TrimResult } from "../host/trim.ts";
 import type { PowerAction } from "../talos/power.ts";
 
 /** What shuts the machine down. */
@@ -20,6 +22,9 @@ export interface CommandContext {
   readonly commandStates: () => readonly CommandState[];
   readonly host: Host;
   readonly power: Power;
+  readonly freezer: Pick<Freezer, "state" | "freeze" | "thaw">;
+  /** See `trimFileSystems`. */
+  readonly trim: (minimum: bigint) => Promise<TrimResult[]>;
   readonly interfaces: {
     /** Patterns of the interfaces to report; empty for all. */
     readonly include: readonly string[];

@@ -14,12 +14,15 @@ export const guestShutdown = defineCommand({
   arguments: { mode: optional(string()) },
   reply: "none",
   defaultPolicy: { enabled: true },
-}, async ({ mode = "powerdown" }, { power }: CommandContext) => {
+  whileFrozen: "as-allowed",
+}, async ({ mode = "powerdown" }, { power, freezer }: CommandContext) => {
   const action = ACTIONS.find((candidate) => candidate === mode);
   if (action === undefined) {
     throw new QapiError(`mode is invalid (valid values are: ${ACTIONS.join("|")})`);
   }
   try {
+    // Talos could not unmount what is frozen.
+    await freezer.thaw("shutdown");
     await power.request(action);
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);

@@ -13,6 +13,12 @@ function contextWith(libc: Libc, power: Power): CommandContext {
     commandStates: () => [],
     host: new Host(libc, new KernelFiles(libc), roots, () => []),
     power,
+    freezer: {
+      state: "thawed",
+      freeze: () => Promise.reject(new Error("not here")),
+      thaw: () => Promise.resolve(0),
+    },
+    trim: () => Promise.resolve([]),
     interfaces: { include: [], exclude: [] },
   };
 }

@@ -9,6 +9,7 @@ export const guestSync = defineCommand({
   arguments: { id: required(integer()) },
   reply: "value",
   defaultPolicy: { enabled: true },
+  whileFrozen: "always",
 }, (values) => values.id);
 
 /** QAPI guest-sync-delimited. */
@@ -19,4 +20,5 @@ export const guestSyncDelimited = defineCommand({
   arguments: { id: required(integer()) },
   reply: "delimited",
   defaultPolicy: { enabled: true },
+  whileFrozen: "always",
 }, (values) => values.id);

@@ -65,7 +65,10 @@ export const Errno = {
   EAGAIN: 11,
   EBUSY: 16,
   ENODEV: 19,
+  EINVAL: 22,
+  ENOTTY: 25,
   EPIPE: 32,
+  EOPNOTSUPP: 95,
 } as const;
 
 /** A call of libc that failed. `message` is `<what>: <strerror>`, such as `open /dev/x: ...`. */
@@ -73,10 +76,13 @@ export class LibcError extends Error {
   override readonly name = "LibcError";
   /** The error number, one of `Errno` or another of Linux'. */
   readonly errno: number;
+  /** strerror(3) of the error number. */
+  readonly explanation: string;
 
   constructor(what: string, errno: number, explanation: string) {
     super(`${what}: ${explanation}`);
     this.errno = errno;
+    this.explanation = explanation;
   }
 }
 

@@ -26,6 +26,11 @@ export interface CommandDeclaration<D extends ArgumentDeclarations> {
   readonly reply: ReplyKind;
   /** Whether it runs without being unblocked. */
   readonly defaultPolicy: DefaultPolicy;
+  /**
+   * Whether it runs while file systems are frozen: `always`, whatever the lists of `--allow-rpcs` and
+   * `--block-rpcs` say, or `as-allowed`, if they let it. Left out: it does not.
+   */
+  readonly whileFrozen?: "always" | "as-allowed";
 }
 
 /** A command as the dispatcher sees it. `Context` is what every handler gets beside its arguments. */

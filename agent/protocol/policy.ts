@@ -13,15 +13,21 @@ export interface PolicyLists {
 export class Policy {
   readonly #allow: ReadonlySet<string> | undefined;
   readonly #block: ReadonlySet<string> | undefined;
+  readonly #frozen: () => boolean;
 
-  constructor(lists: PolicyLists) {
+  /** `frozen` tells whether file systems are frozen now. */
+  constructor(lists: PolicyLists, frozen: () => boolean = () => false) {
+    this.#frozen = frozen;
     this.#allow = lists.allow === undefined ? undefined : new Set(lists.allow);
     this.#block = lists.block === undefined ? undefined : new Set(lists.block);
   }
 
   /** Why a command may not run, in words that fit behind a colon; undefined when it may. */
   whyDisabled(command: CommandDeclaration<ArgumentDeclarations>): string | undefined {
-    const { name, defaultPolicy } = command;
+    const { name, defaultPolicy, whileFrozen } = command;
+    if (this.#frozen() && whileFrozen !== "as-allowed") {
+      return whileFrozen === "always" ? undefined : "the agent is in frozen state";
+    }
     if (this.#block?.has(name)) return "the command is not allowed";
     if (this.#allow !== undefined) {
       return this.#allow.has(name) ? undefined : "the command is not allowed";

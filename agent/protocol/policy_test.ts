@@ -39,3 +39,20 @@ Deno.test("an allow list lets nothing else run, and a block list beats it", () =
   const both = new Policy({ allow: ["guest-ping"], block: ["guest-ping"] });
   assert.equal(both.whyDisabled(open), NOT_ALLOWED);
 });
+
+Deno.test("while frozen only what is declared so runs, whatever the lists say", () => {
+  let frozen = false;
+  const policyWith = (block: readonly string[]) =>
+    new Policy({ allow: undefined, block }, () => frozen);
+  const thaw = { ...command("thaw"), whileFrozen: "always" } as const;
+  const shutdown = { ...command("shutdown"), whileFrozen: "as-allowed" } as const;
+  const policy = policyWith(["thaw"]);
+  assert.equal(policy.whyDisabled(thaw), NOT_ALLOWED);
+  frozen = true;
+  assert.equal(policy.whyDisabled(thaw), undefined);
+  assert.equal(policy.whyDisabled(open), "the agent is in frozen state");
+  assert.equal(policy.whyDisabled(shutdown), undefined);
+  assert.equal(policyWith(["shutdown"]).whyDisabled(shutdown), NOT_ALLOWED);
+  frozen = false;
+  assert.equal(policy.whyDisabled(open), undefined);
+});
