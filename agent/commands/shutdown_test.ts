@@ -6,7 +6,11 @@ import { QapiError } from "../protocol/qapi_error.ts";
 import type { CommandContext, Power } from "./context.ts";
 import { guestShutdown } from "./shutdown.ts";
 
-function contextWith(libc: Libc, power: Power): CommandContext {
+function contextWith(
+  libc: Libc,
+  power: Power,
+  thaw: CommandContext["freezer"]["thaw"] = () => Promise.resolve(0),
+): CommandContext {
   const roots = { procfs: "/proc", sysfs: "/sys", rootfs: "/" };
   return {
     version: "1",
@@ -16,7 +20,7 @@ function contextWith(libc: Libc, power: Power): CommandContext {
     freezer: {
       state: "thawed",
       freeze: () => Promise.reject(new Error("not here")),
-      thaw: () => Promise.resolve(0),
+      thaw,
     },
     trim: () => Promise.resolve([]),
     interfaces: { include: [], exclude: [] },
@@ -53,4 +57,28 @@ Deno.test("a bad mode and a failing request are told to the client", async () =>
     message("mode is invalid (valid values are: halt|powerdown|reboot)"),
   );
   await assert.rejects(run("reboot"), message("guest-shutdown (reboot) failed: no API"));
+});
+
+Deno.test("what is frozen is thawed first; what stays frozen keeps the machine on", async () => {
+  using libc = new Libc();
+  const events: string[] = [];
+  const power: Power = {
+    request(action) {
+      events.push(action);
+      return Promise.resolve();
+    },
+  };
+  await guestShutdown.execute(
+    {},
+    contextWith(libc, power, (reason) => {
+      events.push(`thaw ${reason}`);
+      return Promise.resolve(1);
+    }),
+  );
+  assert.deepEqual(events.splice(0), ["thaw shutdown", "powerdown"]);
+  const context = contextWith(libc, power, () => Promise.reject(new Error("failed to thaw /var")));
+  await assert.rejects(async () => await guestShutdown.execute({}, context), {
+    message: "guest-shutdown (powerdown) failed: failed to thaw /var",
+  });
+  assert.deepEqual(events, []);
 });

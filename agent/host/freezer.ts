@@ -118,7 +118,7 @@ export class Freezer implements AsyncDisposable {
   readonly #startTimer: NonNullable<FreezerOptions["startTimer"]>;
   #freeze: Freeze | undefined;
   #lastThaw: Thaw | undefined;
-  #hookAfterThaw: Promise<void> = Promise.resolve();
+  #hookAfterThaw: Promise<void> | undefined;
   #closed = false;
 
   constructor(options: FreezerOptions) {
@@ -147,7 +147,7 @@ export class Freezer implements AsyncDisposable {
    * @throws FreezeError after everything was thawed again, or when that failed, too
    */
   async freeze(mountPoints?: readonly string[]): Promise<number> {
-    await this.#hookAfterThaw.catch(() => {});
+    if (this.#hookAfterThaw !== undefined) await this.#hookAfterThaw.catch(() => {});
     if (this.#closed) throw new FreezeError("the agent is stopping");
     if (this.#freeze !== undefined) throw new FreezeError("the file systems are frozen already");
     const { allowEmpty, heldBack, log } = this.#options;
@@ -225,7 +225,7 @@ export class Freezer implements AsyncDisposable {
       this.#options.heldBack.release();
       this.#options.log.error("the agent stops without a whole thaw", { error: messageOf(error) });
     }
-    await this.#hookAfterThaw.catch(() => {});
+    await this.#hookAfterThaw?.catch(() => {});
   }
 
   #select(mountPoints: readonly string[] | undefined): Mount[] {
@@ -284,16 +284,19 @@ export class Freezer implements AsyncDisposable {
     const faultOfMarker = this.#removeMarker();
     this.#freeze = undefined;
     const dropped = heldBack.release();
-    const milliseconds = Math.round(performance.now() - freeze.startedAt);
-    this.#lastThaw = { reason, time: Date.now(), count: freeze.thawed, milliseconds };
-    const level = reason === "timer" || reason === "start" ? "warn" : "info";
-    log[level](THAWED_BY[reason], { reason, count: freeze.thawed, milliseconds });
+    const count = freeze.thawed;
+    if (count > 0 || reason !== "abort") {
+      const milliseconds = Math.round(performance.now() - freeze.startedAt);
+      this.#lastThaw = { reason, time: Date.now(), count, milliseconds };
+      const level = reason === "timer" || reason === "start" ? "warn" : "info";
+      log[level](THAWED_BY[reason], { reason, count, milliseconds });
+    }
     if (dropped > 0) log.warn("log lines of the time of the freeze were dropped", { dropped });
     if (faultOfMarker !== undefined) {
       log.warn("cannot remove the marker of the freeze", { error: faultOfMarker });
     }
     if (freeze.hookHasRun) await this.#runHookAfterThaw();
-    return freeze.thawed;
+    return count;
   }
 
   #whyGivenUp(reason: ThawReason): FreezeError {
@@ -383,7 +386,7 @@ export class Freezer implements AsyncDisposable {
   async #runHookAfterThaw(): Promise<void> {
     const { hook } = this.#options;
     if (hook === undefined) return;
-    this.#hookAfterThaw = hook("thaw");
+    this.#hookAfterThaw = hook("thaw").finally(() => this.#hookAfterThaw = undefined);
     await this.#hookAfterThaw;
   }
 

@@ -15,6 +15,8 @@ export interface FakeFileSystem {
   readonly mount: Mount;
   frozen: boolean;
   readonly faults: FakeFaults;
+  /** What holds its loop device's file: as long as that is frozen, FITHAW here waits. */
+  liesOn?: FakeFileSystem;
 }
 
 /** A mount as tests need it; the device number is 8:`minor`. */
@@ -47,6 +49,8 @@ export class FakeFileSystems {
   threads = 0;
   #held: (() => void)[] = [];
   #waiting = Promise.withResolvers<void>();
+  #thawed = Promise.withResolvers<void>();
+  readonly #freezing = new Set<FakeFileSystem>();
 
   constructor(mounts: readonly Mount[]) {
     this.all = mounts.map((mount) => ({ mount, frozen: false, faults: {} }));
@@ -92,13 +96,28 @@ export class FakeFileSystems {
     return () => Promise.resolve(new FakeThread(this, isAlive));
   }
 
+  /** For `FakeThread`: waits until nothing keeps a file system from being written. */
+  async writable(fileSystem: FakeFileSystem | undefined): Promise<void> {
+    while (fileSystem?.frozen || (fileSystem && this.#freezing.has(fileSystem))) {
+      await this.#thawed.promise;
+    }
+  }
+
+  /** For `FakeThread`: a file system has been thawed. */
+  thawed(): void {
+    this.#thawed.resolve();
+    this.#thawed = Promise.withResolvers();
+  }
+
   /** For `FakeThread`: waits as long as FIFREEZE is held up. */
-  async pass(): Promise<void> {
+  async pass(fileSystem: FakeFileSystem): Promise<void> {
     if (!this.holdsFreeze) return;
+    this.#freezing.add(fileSystem);
     await new Promise<void>((resolve) => {
       this.#held.push(resolve);
       this.#waiting.resolve();
     });
+    this.#freezing.delete(fileSystem);
   }
 }
 
@@ -127,7 +146,7 @@ class FakeThread implements FileSystemCalls {
   async freeze(handle: number): Promise<void> {
     const fileSystem = await this.#enter("freeze", handle);
     if (fileSystem.frozen) throw failure("freeze", Errno.EBUSY);
-    await this.#kernel.pass();
+    await this.#kernel.pass(fileSystem);
     fileSystem.frozen = true;
     this.#kernel.onFrozen(fileSystem);
     await this.#answer();
@@ -136,7 +155,9 @@ class FakeThread implements FileSystemCalls {
   async thaw(handle: number): Promise<void> {
     const fileSystem = await this.#enter("thaw", handle);
     if (!fileSystem.frozen) throw failure("thaw", Errno.EINVAL);
+    await this.#kernel.writable(fileSystem.liesOn);
     fileSystem.frozen = false;
+    this.#kernel.thawed();
     await this.#answer();
   }
 
