@@ -1,6 +1,8 @@
 import type { Command } from "../protocol/command.ts";
 import { guestInfo, guestPing } from "./agent.ts";
 import type { CommandContext } from "./context.ts";
+import { guestGetDisks } from "./disks.ts";
+import { guestGetFsinfo } from "./file_system.ts";
 import {
   guestFsfreezeFreeze,
   guestFsfreezeFreezeList,
@@ -25,6 +27,8 @@ export const COMMANDS: readonly Command<CommandContext>[] = [
   guestGetHostName,
   guestGetOsinfo,
   guestNetworkGetInterfaces,
+  guestGetFsinfo,
+  guestGetDisks,
   guestFsfreezeStatus,
   guestFsfreezeFreeze,
   guestFsfreezeFreezeList,

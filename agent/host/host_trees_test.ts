@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { plant } from "../testing/fixture_tree.ts";
 import { TemporaryDirectory } from "../testing/talos_temporary_directory.ts";
 import { KernelFiles } from "./kernel_files.ts";
 import { Errno, Libc, LibcError } from "./libc.ts";
@@ -7,16 +8,6 @@ import { findOpener } from "./open_files.ts";
 import { resolveInRoot } from "./rooted_path.ts";
 import { hostTimeZone } from "./time_zone.ts";
 import { findVirtioPort, virtioPortNames } from "./virtio_ports.ts";
-
-/** Writes files below a directory; a value that begins with `->` is a symbolic link's target. */
-async function plant(root: string, tree: Readonly<Record<string, string>>): Promise<void> {
-  for (const [name, text] of Object.entries(tree)) {
-    const path = `${root}/${name}`;
-    await Deno.mkdir(path.slice(0, path.lastIndexOf("/")), { recursive: true });
-    if (text.startsWith("->")) await Deno.symlink(text.slice(2), path);
-    else await Deno.writeTextFile(path, text);
-  }
-}
 
 Deno.test("files, directories and links are read through libc", async () => {
   await using directory = await TemporaryDirectory.create();

@@ -1,0 +1,111 @@
+import {
+  type BlockDevice,
+  devicePath,
+  isVirtual,
+  listDisks,
+  partitionsOf,
+  slavesOf,
+} from "../host/block_devices.ts";
+import { type DiskAddress, diskAddress } from "../host/disk_address.ts";
+import type { Host } from "../host/host.ts";
+import { Errno } from "../host/libc.ts";
+import { type NvmeHealth, readNvmeHealth } from "../host/nvme_health.ts";
+import { resolveInRoot } from "../host/rooted_path.ts";
+import { defineCommand } from "../protocol/command.ts";
+import type { JsonObject } from "../protocol/json_value.ts";
+import { QapiError } from "../protocol/qapi_error.ts";
+import type { CommandContext } from "./context.ts";
+
+/** QAPI guest-get-disks. Each disk is followed by its partitions. */
+export const guestGetDisks = defineCommand({
+  name: "guest-get-disks",
+  summary: "The node's disks and virtual block devices, and their partitions.",
+  since: "5.2",
+  arguments: {},
+  reply: "value",
+  defaultPolicy: { enabled: true },
+}, async (_values, { host }: CommandContext) => {
+  const { files, libc, roots: { sysfs } } = host;
+  if (!files.exists(`${sysfs}/block`)) {
+    throw new QapiError(`Can't open directory "/sys/block": ${libc.explain(Errno.ENOENT)}`);
+  }
+  const replies: JsonObject[] = [];
+  for (const disk of listDisks(files, sysfs)) {
+    replies.push(await diskReply(host, disk));
+    for (const partition of partitionsOf(files, disk)) {
+      replies.push({
+        name: devicePath(partition),
+        partition: true,
+        dependencies: [devicePath(disk)],
+      });
+    }
+  }
+  return replies;
+});
+
+/** QAPI GuestDiskAddress. */
+export function diskAddressReply(address: DiskAddress): JsonObject {
+  const { pciController, ccwAddress, serial } = address;
+  return {
+    // The schema wants the member also where there is none.
+    "pci-controller": pciController === undefined
+      ? { domain: -1, bus: -1, slot: -1, function: -1 }
+      : { ...pciController },
+    "bus-type": address.busType,
+    bus: address.bus,
+    target: address.target,
+    unit: address.unit,
+    ...(serial === undefined ? {} : { serial }),
+    dev: address.device,
+    ...(ccwAddress === undefined ? {} : { "ccw-address": { ...ccwAddress } }),
+  };
+}
+
+async function diskReply(host: Host, disk: BlockDevice): Promise<JsonObject> {
+  const { files, roots: { sysfs } } = host;
+  const slaves = slavesOf(files, sysfs, disk);
+  const alias = files.readAttribute(`${disk.path}/dm/name`);
+  const address = isVirtual(disk) ? undefined : diskAddress(files, disk);
+  const health = address?.busType === "nvme" ? await nvmeHealth(host, disk) : undefined;
+  return {
+    name: devicePath(disk),
+    partition: false,
+    ...(slaves === undefined ? {} : { dependencies: slaves.map((slave) => devicePath(slave)) }),
+    ...(address === undefined ? {} : { address: diskAddressReply(address) }),
+    ...(alias === undefined ? {} : { alias }),
+    ...(health === undefined ? {} : { smart: healthReply(health) }),
+  };
+}
+
+function nvmeHealth({ files, libc, roots }: Host, disk: BlockDevice) {
+  return readNvmeHealth(libc, resolveInRoot(files, roots.rootfs, devicePath(disk)));
+}
+
+/** QAPI GuestDiskSmart. */
+function healthReply(health: NvmeHealth): JsonObject {
+  return {
+    type: "nvme",
+    "critical-warning": health.criticalWarning,
+    temperature: health.temperature,
+    "available-spare": health.availableSpare,
+    "available-spare-threshold": health.availableSpareThreshold,
+    "percentage-used": health.percentageUsed,
+    ...halves("data-units-read", health.dataUnitsRead),
+    ...halves("data-units-written", health.dataUnitsWritten),
+    ...halves("host-read-commands", health.hostReadCommands),
+    ...halves("host-write-commands", health.hostWriteCommands),
+    ...halves("controller-busy-time", health.controllerBusyTime),
+    ...halves("power-cycles", health.powerCycles),
+    ...halves("power-on-hours", health.powerOnHours),
+    ...halves("unsafe-shutdowns", health.unsafeShutdowns),
+    ...halves("media-errors", health.mediaErrors),
+    ...halves("number-of-error-log-entries", health.errorLogEntries),
+  };
+}
+
+function halves(name: string, counter: bigint): JsonObject {
+  return {
+    [`${name}-lo`]: BigInt.asUintN(64, counter),
+    [`${name}-hi`]: counter >> 64n,
+  };
+}

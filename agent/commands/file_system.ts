@@ -1,0 +1,48 @@
+import { findBlockDevice } from "../host/block_devices.ts";
+import { diskAddresses } from "../host/disk_address.ts";
+import { fileSystemUsage } from "../host/file_system_usage.ts";
+import type { Host } from "../host/host.ts";
+import type { Mount } from "../host/mount_table.ts";
+import { defineCommand } from "../protocol/command.ts";
+import type { JsonObject } from "../protocol/json_value.ts";
+import type { CommandContext } from "./context.ts";
+import { diskAddressReply } from "./disks.ts";
+
+/**
+ * QAPI guest-get-fsinfo. It shows the file systems of the machine's own disks, whatever
+ * `--fsfreeze-include` and `--fsfreeze-exclude` say: what is not frozen fills up all the same. Volumes of
+ * pods are not among them: they are the cluster's, come and go with the pods by the dozen, and asking
+ * for the size of one whose storage is gone would hold up the agent, and with it a shutdown.
+ */
+export const guestGetFsinfo = defineCommand({
+  name: "guest-get-fsinfo",
+  summary: "The file systems on the node's disks, their sizes, and the disks they are on.",
+  since: "2.2",
+  arguments: {},
+  reply: "value",
+  defaultPolicy: { enabled: true },
+}, (_values, { host }: CommandContext) =>
+  // The last one mounted comes first, as upstream has it; libvirt turns the list around.
+  host.blockDeviceMounts({ include: [], exclude: [] }).reverse()
+    .map((mount) => fileSystemReply(host, mount)));
+
+/** QAPI GuestFilesystemInfo of a mount. */
+export function fileSystemReply(host: Host, mount: Mount): JsonObject {
+  const { files, libc, roots: { sysfs } } = host;
+  const { major, minor } = mount.device;
+  const device = findBlockDevice(files, sysfs, mount.device);
+  const usage = fileSystemUsage(libc, mount.path);
+  return {
+    name: device?.name ?? `${major}:${minor}`,
+    mountpoint: mount.mountPoint,
+    type: mount.fileSystemType,
+    ...(usage === undefined ? {} : {
+      "used-bytes": usage.used,
+      "total-bytes": usage.total,
+      "total-bytes-privileged": usage.totalPrivileged,
+    }),
+    disk: device === undefined
+      ? []
+      : diskAddresses(files, sysfs, device).map((address) => diskAddressReply(address)),
+  };
+}
