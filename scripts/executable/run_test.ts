@@ -24,11 +24,12 @@ class RunningAgent implements AsyncDisposable {
   readonly #process: Deno.ChildProcess;
   readonly #log: Promise<string>;
 
-  constructor(directory: string, options: readonly string[]) {
+  constructor(directory: string, options: readonly string[], env: Record<string, string> = {}) {
     this.directory = directory;
     this.socket = `${directory}/agent.sock`;
     this.#process = new Deno.Command(EXECUTABLE, {
       args: ["-m", "unix-listen", "-p", this.socket, ...options],
+      env,
       stderr: "piped",
     }).spawn();
     this.#log = new Response(this.#process.stderr).text();
@@ -38,8 +39,12 @@ class RunningAgent implements AsyncDisposable {
     return await RunningAgent.startIn(await Deno.makeTempDir(), options);
   }
 
-  static async startIn(directory: string, options: readonly string[]): Promise<RunningAgent> {
-    const agent = new RunningAgent(directory, options);
+  static async startIn(
+    directory: string,
+    options: readonly string[],
+    env: Record<string, string> = {},
+  ): Promise<RunningAgent> {
+    const agent = new RunningAgent(directory, options, env);
     for (;;) {
       // A killed agent's socket refuses connections until the new one has replaced it.
       try {
@@ -305,4 +310,22 @@ Deno.test("the freeze hook is run, and its failure keeps a freeze from beginning
   equal(await Deno.readTextFile(`${directory}/said`), "freeze\nthaw\n");
   await agent.stop("SIGTERM");
   await Deno.remove(directory, { recursive: true });
+});
+
+Deno.test("a proxy in the environment is not asked: the Talos API is this node's own", async () => {
+  await using api = await FakeTalosApi.start();
+  using proxy = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const address = `http://127.0.0.1:${proxy.addr.port}`;
+  const directory = await Deno.makeTempDir();
+  await Deno.writeTextFile(`${directory}/config`, await api.talosconfig());
+  const options = ["--talosconfig", `${directory}/config`, "--talos-endpoint", api.endpoint];
+  const names = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
+  const env = Object.fromEntries(names.map((name) => [name, address]));
+  await using agent = await RunningAgent.startIn(directory, options, env);
+  await using client = await agent.client();
+  await client.request("guest-shutdown");
+  deepEqual((await api.calls.waitFor(1)).map(({ method }) => method), ["Shutdown"]);
+  const asked = proxy.accept().then(() => true, () => false);
+  proxy.close();
+  equal(await asked, false);
 });
