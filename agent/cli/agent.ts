@@ -2,6 +2,9 @@ import { COMMANDS } from "../commands/all.ts";
 import type { CommandContext } from "../commands/context.ts";
 import { DEFAULT_POLICY } from "../commands/default_policy.ts";
 import type { Config } from "../config/config.ts";
+import { GuestFiles } from "../host/guest_files.ts";
+import { GuestProcesses } from "../host/guest_processes.ts";
+import { HandleNumbers } from "../host/handle_numbers.ts";
 import { Host } from "../host/host.ts";
 import { KernelFiles } from "../host/kernel_files.ts";
 import type { Libc } from "../host/libc.ts";
@@ -16,11 +19,13 @@ import { VERSION } from "./version.ts";
 const PROXY_VARIABLES = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
 
 /** The agent without its channel: what answers requests. */
-export class Agent implements Disposable {
+export class Agent implements AsyncDisposable {
   readonly libc: Libc;
   readonly files: KernelFiles;
   readonly dispatcher: Dispatcher<CommandContext>;
   readonly power: TalosPower;
+  readonly #guestFiles: GuestFiles;
+  readonly #guestProcesses: GuestProcesses;
 
   constructor(config: Config, log: Log, libc: Libc) {
     for (const variable of PROXY_VARIABLES) Deno.env.delete(variable);
@@ -50,6 +55,13 @@ export class Agent implements Disposable {
       },
       log,
     });
+    this.#guestFiles = new GuestFiles({
+      libc: this.libc,
+      root: config.pathRootfs,
+      numbers: new HandleNumbers(config.statedir),
+      log,
+    });
+    this.#guestProcesses = new GuestProcesses(this.libc, log);
     const lists = { allow: config.allowRpcs, block: config.blockRpcs };
     const policy = new Policy(lists, DEFAULT_POLICY);
     this.dispatcher = new Dispatcher<CommandContext>(COMMANDS, policy, {
@@ -57,12 +69,16 @@ export class Agent implements Disposable {
       commandStates: () => this.dispatcher.commandStates(),
       host,
       power: this.power,
+      guestFiles: this.#guestFiles,
+      guestProcesses: this.#guestProcesses,
       interfaces: { include: config.interfacesInclude, exclude: config.interfacesExclude },
     }, log);
   }
 
-  /** Drops a shutdown's pending escalation. */
-  [Symbol.dispose](): void {
+  /** Drops a shutdown's pending escalation, and lets go of clients' files and programs. */
+  async [Symbol.asyncDispose](): Promise<void> {
     this.power[Symbol.dispose]();
+    this.#guestFiles[Symbol.dispose]();
+    await this.#guestProcesses[Symbol.asyncDispose]();
   }
 }

@@ -34,7 +34,7 @@ export async function call(words: readonly string[]): Promise<number> {
     const log = jsonLog((line) => Deno.stderr.writeSync(new TextEncoder().encode(line)), {
       level: config.verbose ? "debug" : "warn",
     });
-    using agent = new Agent(config, log, libc);
+    await using agent = new Agent(config, log, libc);
     const reply = await agent.dispatcher.dispatch({ value: request });
     return show(reply === undefined ? undefined : readMessages(reply)[0]);
   }

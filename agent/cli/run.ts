@@ -44,7 +44,7 @@ export async function run(words: readonly string[]): Promise<number> {
   Deno.permissions.revokeSync({ name: "run" });
 
   const log = openLog(config, inBackground);
-  using agent = new Agent(config, log, libc);
+  await using agent = new Agent(config, log, libc);
   using _pidfile = config.pidfile === undefined ? undefined : new Pidfile(libc, config.pidfile);
   await using channel = await openChannel(config, agent, log);
   using _signals = stopOnSignals(channel, log);

@@ -7,6 +7,15 @@ import { guestGetCpustats, guestGetLoad, guestGetVcpus, guestSetVcpus } from "./
 import { guestGetDiskstats } from "./disk_statistics.ts";
 import { guestGetMemoryBlockInfo, guestGetMemoryBlocks, guestSetMemoryBlocks } from "./memory.ts";
 import { guestNetworkGetInterfaces, guestNetworkGetRoute } from "./network.ts";
+import { guestExec, guestExecStatus } from "./exec.ts";
+import {
+  guestFileClose,
+  guestFileFlush,
+  guestFileOpen,
+  guestFileRead,
+  guestFileSeek,
+  guestFileWrite,
+} from "./files.ts";
 import { guestGetHostName, guestGetOsinfo } from "./os.ts";
 import { guestShutdown } from "./shutdown.ts";
 import { guestSuspendDisk, guestSuspendHybrid, guestSuspendRam } from "./suspend.ts";
@@ -52,4 +61,12 @@ export const COMMANDS: readonly Command<CommandContext>[] = [
   guestSshGetAuthorizedKeys,
   guestSshAddAuthorizedKeys,
   guestSshRemoveAuthorizedKeys,
+  guestFileOpen,
+  guestFileClose,
+  guestFileRead,
+  guestFileWrite,
+  guestFileSeek,
+  guestFileFlush,
+  guestExec,
+  guestExecStatus,
 ];

@@ -1,4 +1,6 @@
 import type { CommandState } from "../protocol/dispatcher.ts";
+import type { GuestFiles } from "../host/guest_files.ts";
+import type { GuestProcesses } from "../host/guest_processes.ts";
 import type { Host } from "../host/host.ts";
 import type { PowerAction } from "../talos/power.ts";
 
@@ -20,6 +22,10 @@ export interface CommandContext {
   readonly commandStates: () => readonly CommandState[];
   readonly host: Host;
   readonly power: Power;
+  /** The files that clients have open. */
+  readonly guestFiles: GuestFiles;
+  /** The programs that clients have started. */
+  readonly guestProcesses: GuestProcesses;
   readonly interfaces: {
     /** Patterns of the interfaces to report; empty for all. */
     readonly include: readonly string[];

@@ -84,3 +84,14 @@ Deno.test("guest-info tells the reason of each disabled command, and of no other
     "success-response": false,
   });
 });
+
+Deno.test("files and programs are closed by default, and every rule is of a real command", async () => {
+  const names = COMMANDS.map(({ name }) => name);
+  for (const name of Object.keys(DEFAULT_POLICY)) assert.ok(names.includes(name), name);
+  const family = names.filter((name) => /^guest-(file|exec)/.test(name));
+  assert.equal(family.length, 8);
+  for (const name of family) {
+    const [answer] = await answers(NO_LISTS, { execute: name });
+    assert.match(JSON.stringify(answer), /has been disabled: .*--allow-rpcs with it, opens it/);
+  }
+});

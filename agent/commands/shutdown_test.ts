@@ -1,18 +1,25 @@
 import assert from "node:assert/strict";
+import { GuestFiles } from "../host/guest_files.ts";
+import { GuestProcesses } from "../host/guest_processes.ts";
+import { HandleNumbers } from "../host/handle_numbers.ts";
 import { Host } from "../host/host.ts";
 import { KernelFiles } from "../host/kernel_files.ts";
 import { Libc } from "../host/libc.ts";
 import { QapiError } from "../protocol/qapi_error.ts";
+import { silentLog } from "../telemetry/log.ts";
 import type { CommandContext, Power } from "./context.ts";
 import { guestShutdown } from "./shutdown.ts";
 
 function contextWith(libc: Libc, power: Power): CommandContext {
   const roots = { procfs: "/proc", sysfs: "/sys", devfs: "/dev", rootfs: "/" };
+  const numbers = new HandleNumbers("/nonexistent");
   return {
     version: "1",
     commandStates: () => [],
     host: new Host(libc, new KernelFiles(libc), roots, () => []),
     power,
+    guestFiles: new GuestFiles({ libc, root: "/", numbers, log: silentLog }),
+    guestProcesses: new GuestProcesses(libc, silentLog),
     interfaces: { include: [], exclude: [] },
   };
 }

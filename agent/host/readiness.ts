@@ -1,20 +1,8 @@
+import { Epoll, EpollEvent } from "./epoll.ts";
 import type { Libc } from "./libc.ts";
 
-const EPOLL_CLOEXEC = 0o2000000;
-const EFD_CLOEXEC = 0o2000000;
-const EPOLL_CTL_ADD = 1;
-const EPOLL_CTL_MOD = 3;
-const EPOLLIN = 0x001;
-const EPOLLOUT = 0x004;
-const EPOLLHUP = 0x010;
-const EPOLLET = 0x8000_0000;
 const POLLHUP = 0x010;
-const MAXIMUM_EVENTS = 4;
-
-// struct epoll_event is packed on x86-64 only.
-const PACKED = Deno.build.arch === "x86_64";
-const EVENT_SIZE = PACKED ? 12 : 16;
-const DATA_OFFSET = PACKED ? 4 : 8;
+const INPUT = EpollEvent.IN | EpollEvent.EDGE_TRIGGERED;
 
 /** What an edge told: who waits for reading or writing tries again after either. */
 export interface Edge {
@@ -26,15 +14,12 @@ export interface Edge {
 
 /**
  * Waits for changes of one file descriptor with edge-triggered epoll(7), so that a port whose host is
- * away costs nothing. An eventfd ends the wait.
+ * away costs nothing.
  */
 export class Readiness implements Disposable {
   readonly #libc: Libc;
   readonly #fd: number;
-  readonly #epoll: number;
-  readonly #wake: number;
-  readonly #events = new Uint8Array(MAXIMUM_EVENTS * EVENT_SIZE);
-  #stopped = false;
+  readonly #epoll: Epoll;
 
   /**
    * Watches `fd`, which must be nonblocking, for input and hang-ups. The descriptor stays its owner's.
@@ -44,11 +29,8 @@ export class Readiness implements Disposable {
   constructor(libc: Libc, fd: number) {
     this.#libc = libc;
     this.#fd = fd;
-    const { epoll_create1, eventfd } = libc.event;
-    this.#epoll = libc.check(epoll_create1(EPOLL_CLOEXEC), "epoll_create1");
-    this.#wake = libc.check(eventfd(0, EFD_CLOEXEC), "eventfd");
-    this.#control(EPOLL_CTL_ADD, fd, (EPOLLIN | EPOLLET) >>> 0);
-    this.#control(EPOLL_CTL_ADD, this.#wake, EPOLLIN);
+    this.#epoll = new Epoll(libc);
+    this.#epoll.add(fd, INPUT);
   }
 
   /**
@@ -56,7 +38,7 @@ export class Readiness implements Disposable {
    * once when it is writable already.
    */
   watchWritable(on: boolean): void {
-    this.#control(EPOLL_CTL_MOD, this.#fd, (EPOLLIN | EPOLLET | (on ? EPOLLOUT : 0)) >>> 0);
+    this.#epoll.modify(this.#fd, INPUT | (on ? EpollEvent.OUT : 0));
   }
 
   /** Whether the other side is away now (poll(2) says POLLHUP). */
@@ -69,43 +51,18 @@ export class Readiness implements Disposable {
 
   /** The edges as they come, until `stop`. */
   async *edges(): AsyncGenerator<Edge, void, undefined> {
-    const view = new DataView(this.#events.buffer);
-    while (!this.#stopped) {
-      const count = await this.#libc.event.epoll_wait(
-        this.#epoll,
-        this.#events,
-        MAXIMUM_EVENTS,
-        -1,
-      );
-      // A negative count is EINTR: the only error that a valid epoll descriptor can give.
-      for (let index = 0; index < count; index++) {
-        const offset = index * EVENT_SIZE;
-        if (view.getInt32(offset + DATA_OFFSET, true) !== this.#fd) continue;
-        const events = view.getUint32(offset, true);
-        yield { hangup: (events & EPOLLHUP) !== 0, input: (events & EPOLLIN) !== 0 };
-      }
+    for await (const { events } of this.#epoll.events()) {
+      yield { hangup: (events & EpollEvent.HUP) !== 0, input: (events & EpollEvent.IN) !== 0 };
     }
   }
 
   /** Ends `edges`. */
   stop(): void {
-    this.#stopped = true;
-    const one = new Uint8Array(8);
-    one[0] = 1;
-    this.#libc.check(this.#libc.file.write(this.#wake, one, 8n), "write to eventfd");
+    this.#epoll.stop();
   }
 
   /** Gives the descriptors back; `edges` must have ended. */
   [Symbol.dispose](): void {
-    this.#libc.file.close(this.#epoll);
-    this.#libc.file.close(this.#wake);
-  }
-
-  #control(operation: number, fd: number, events: number): void {
-    const event = new Uint8Array(EVENT_SIZE);
-    const view = new DataView(event.buffer);
-    view.setUint32(0, events, true);
-    view.setInt32(DATA_OFFSET, fd, true);
-    this.#libc.check(this.#libc.event.epoll_ctl(this.#epoll, operation, fd, event), "epoll_ctl");
+    this.#epoll[Symbol.dispose]();
   }
 }

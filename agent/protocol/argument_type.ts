@@ -98,6 +98,49 @@ export function boolean(): ArgumentType<boolean> {
   };
 }
 
+/** A QAPI enum: one of the given words. */
+export function enumeration<const W extends string>(
+  name: string,
+  words: readonly W[],
+): ArgumentType<W> {
+  return {
+    name,
+    check(value, path) {
+      if (typeof value !== "string") throw wrongType(path, "string");
+      const word = words.find((candidate) => candidate === value);
+      if (word === undefined) {
+        throw new QapiError(`Parameter '${path}' does not accept value '${value}'`);
+      }
+      return word;
+    },
+  };
+}
+
+/** The types that an alternate chooses among, by the JSON type that is on the wire. */
+export interface AlternateBranches<N, B, S> {
+  readonly number?: ArgumentType<N>;
+  readonly boolean?: ArgumentType<B>;
+  readonly string?: ArgumentType<S>;
+}
+
+/** A QAPI alternate: the JSON type of the value says which of the branches it is. */
+export function alternate<N = never, B = never, S = never>(
+  name: string,
+  branches: AlternateBranches<N, B, S>,
+): ArgumentType<N | B | S> {
+  return {
+    name,
+    check(value, path) {
+      const kind = typeof value === "bigint" ? "number" : typeof value;
+      const branch = kind === "number" || kind === "boolean" || kind === "string"
+        ? branches[kind]
+        : undefined;
+      if (branch === undefined) throw wrongType(path, name);
+      return branch.check(value, path);
+    },
+  };
+}
+
 /** A QAPI array: `[type]`. */
 export function array<T>(items: ArgumentType<T>): ArgumentType<readonly T[]> {
   return {

@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
 import {
+  alternate,
   array,
   boolean,
   checkMembers,
+  enumeration,
   integer,
   optional,
   required,
@@ -10,7 +12,7 @@ import {
   struct,
   unsignedInteger,
 } from "./argument_type.ts";
-import type { JsonObject } from "./json_value.ts";
+import type { JsonObject, JsonValue } from "./json_value.ts";
 import { QapiError } from "./qapi_error.ts";
 
 const members = {
@@ -96,4 +98,30 @@ Deno.test("a uint64 takes all integers of 64 bits, and negative ones wrap around
       new QapiError("Parameter 'mem-blks[0].phys-index' expects uint64"),
     );
   }
+});
+
+Deno.test("an alternate takes the branch of the JSON type, and each branch has its own errors", () => {
+  const type = alternate("GuestFileWhence", {
+    number: integer(),
+    string: enumeration("QGASeek", ["set", "cur"]),
+  });
+  assert.equal(type.check(2n, "whence"), 2n);
+  assert.equal(type.check("cur", "whence"), "cur");
+  const wrong = "Invalid parameter type for 'whence', expected: ";
+  const cases: [JsonValue, string][] = [
+    ["foo", "Parameter 'whence' does not accept value 'foo'"],
+    ["", "Parameter 'whence' does not accept value ''"],
+    [1.5, `${wrong}integer`],
+    [null, `${wrong}GuestFileWhence`],
+    [true, `${wrong}GuestFileWhence`],
+    [[], `${wrong}GuestFileWhence`],
+    [{}, `${wrong}GuestFileWhence`],
+  ];
+  for (const [value, message] of cases) {
+    assert.throws(() => type.check(value, "whence"), new QapiError(message));
+  }
+  const flag = alternate("Flag", { boolean: boolean() });
+  assert.equal(flag.check(true, "flag"), true);
+  assert.throws(() => flag.check("true", "flag"), { message: /expected: Flag$/ });
+  assert.throws(() => enumeration("E", ["a"]).check(1n, "e"), { message: /expected: string$/ });
 });

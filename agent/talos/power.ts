@@ -1,10 +1,6 @@
 import type { Log } from "../telemetry/log.ts";
-import { readCredentials } from "./credentials.ts";
-import { EndpointError, parseEndpoint } from "./endpoint.ts";
-import { certificateDateFault, roleFault } from "./failure_advice.ts";
 import type { RebootMode } from "./machine_client.ts";
-import { makePowerCall, type PowerCall, PowerCallError } from "./power_call.ts";
-import { TalosconfigError } from "./talosconfig.ts";
+import type { PowerCall } from "./power_call.ts";
 
 export type { RebootMode } from "./machine_client.ts";
 
@@ -91,16 +87,8 @@ export class TalosPower implements Disposable {
   async checkCredentials(): Promise<string | undefined> {
     const { talosconfig, context, endpoints } = this.#options;
     if (talosconfig === undefined) return NOT_CONFIGURED;
-    try {
-      const credentials = await readCredentials(talosconfig, context);
-      const chosen = endpoints.length > 0 ? endpoints : credentials.endpoints;
-      const hosts = chosen.map((text) => parseEndpoint(text).host);
-      return certificateDateFault(credentials, new Date()) ?? roleFault(credentials.roles) ??
-        endpointFault(hosts);
-    } catch (error) {
-      if (error instanceof TalosconfigError || error instanceof EndpointError) return error.message;
-      throw error;
-    }
+    const { findCredentialsFault } = await import("./credentials_fault.ts");
+    return await findCredentialsFault(talosconfig, context, endpoints);
   }
 
   /** Stops waiting for the drain's end and gives up calls under way. */
@@ -154,7 +142,8 @@ export class TalosPower implements Disposable {
     const milliseconds = (): number => Math.round(this.#now() - started);
     const detail = call.method === "Shutdown" ? { force: call.force } : { mode: call.mode };
     try {
-      if (talosconfig === undefined) throw new TalosconfigError(NOT_CONFIGURED);
+      if (talosconfig === undefined) throw new Error(NOT_CONFIGURED);
+      const { makePowerCall } = await import("./power_call.ts");
       const timeoutMs = this.#options.callTimeoutMs ?? 10_000;
       const options = { ...this.#options, talosconfig, timeoutMs };
       const accepted = await makePowerCall(call, options, this.#stopped.signal);
@@ -200,6 +189,7 @@ export class TalosPower implements Disposable {
     try {
       await this.#call("force", { method: "Shutdown", force: true });
     } catch (error) {
+      const { PowerCallError } = await import("./power_call.ts");
       if (error instanceof PowerCallError && error.mayHaveHappened) return;
       const wait = (forceRetryMs ?? DEFAULT_FORCE_RETRY_MS)[attempt];
       if (wait !== undefined) return this.#forceAfter(wait, attempt + 1);
@@ -213,15 +203,3 @@ export class TalosPower implements Disposable {
 const NOT_CONFIGURED =
   "no talosconfig is configured, so this machine cannot be shut down or rebooted; " +
   "set --talosconfig";
-
-function endpointFault(hosts: readonly string[]): string | undefined {
-  if (hosts.length === 0) {
-    return "the talosconfig has no endpoint; set --talos-endpoint to this node's address " +
-      "(status.hostIP)";
-  }
-  if (hosts.every((host) => host === "talos.default")) {
-    return "the talosconfig's endpoint talos.default is only the control planes; " +
-      "set --talos-endpoint to this node's address (status.hostIP)";
-  }
-  return undefined;
-}

@@ -1,7 +1,11 @@
 import type { CommandContext } from "../commands/context.ts";
+import { GuestFiles } from "../host/guest_files.ts";
+import { GuestProcesses } from "../host/guest_processes.ts";
+import { HandleNumbers } from "../host/handle_numbers.ts";
 import { Host } from "../host/host.ts";
 import { KernelFiles } from "../host/kernel_files.ts";
 import { Libc } from "../host/libc.ts";
+import { silentLog } from "../telemetry/log.ts";
 import { TemporaryDirectory } from "./talos_temporary_directory.ts";
 
 /**
@@ -18,6 +22,8 @@ export class FixtureHost implements AsyncDisposable {
   readonly path: string;
   readonly #directory: TemporaryDirectory;
   readonly #libc: Libc;
+  readonly #guestFiles: GuestFiles;
+  readonly #guestProcesses: GuestProcesses;
 
   private constructor(directory: TemporaryDirectory, libc: Libc) {
     this.#directory = directory;
@@ -29,12 +35,21 @@ export class FixtureHost implements AsyncDisposable {
       devfs: `${this.path}/dev`,
       rootfs: `${this.path}/root`,
     };
+    this.#guestFiles = new GuestFiles({
+      libc,
+      root: roots.rootfs,
+      numbers: new HandleNumbers(this.path),
+      log: silentLog,
+    });
+    this.#guestProcesses = new GuestProcesses(libc, silentLog);
     this.context = {
       version: "1",
       commandStates: () => [],
       host: new Host(libc, new KernelFiles(libc), roots, () => []),
       power: { request: () => Promise.reject(new Error("no power in a fixture")) },
       interfaces: { include: [], exclude: [] },
+      guestFiles: this.#guestFiles,
+      guestProcesses: this.#guestProcesses,
     };
   }
 
@@ -63,6 +78,8 @@ export class FixtureHost implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#guestFiles[Symbol.dispose]();
+    await this.#guestProcesses[Symbol.asyncDispose]();
     this.#libc[Symbol.dispose]();
     await this.#directory[Symbol.asyncDispose]();
   }

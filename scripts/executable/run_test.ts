@@ -223,3 +223,31 @@ Deno.test("a talosconfig that cannot be used is said once, and all else works", 
     await Deno.remove(directory, { recursive: true });
   }
 });
+
+Deno.test("files are opened and programs run once they are allowed", async () => {
+  const directory = await Deno.makeTempDir();
+  await Deno.writeTextFile(`${directory}/file`, "text");
+  const options = ["-b", "", "-t", directory, "--path-rootfs", directory];
+  await using agent = await RunningAgent.startIn(directory, options);
+  await using client = await agent.client();
+  const handle = await client.execute("guest-file-open", { path: "/file" });
+  equal(handle, 1000);
+  deepEqual(await client.execute("guest-file-read", { handle }), {
+    count: 4,
+    "buf-b64": "dGV4dA==",
+    eof: true,
+  });
+  const program = { path: "sh", arg: ["-c", "echo o; echo e >&2"], "capture-output": "merged" };
+  // `{pid}`, which is just what the next command takes.
+  const started = await client.execute("guest-exec", program) as { readonly pid: number };
+  let status: unknown = { exited: false };
+  while (JSON.stringify(status) === '{"exited":false}') {
+    status = await client.execute("guest-exec-status", started);
+  }
+  deepEqual(status, {
+    exited: true,
+    exitcode: 0,
+    "out-data": "bwplCg==",
+    "out-truncated": false,
+  });
+});

@@ -1,0 +1,98 @@
+import {
+  CAPTURE_MODES,
+  type CaptureMode,
+  type ProcessResult,
+  SpawnError,
+} from "../host/guest_processes.ts";
+import { LibcError } from "../host/libc.ts";
+import {
+  alternate,
+  array,
+  boolean,
+  enumeration,
+  integer,
+  optional,
+  required,
+  string,
+} from "../protocol/argument_type.ts";
+import { decodeBase64 } from "../protocol/base64.ts";
+import { defineCommand } from "../protocol/command.ts";
+import type { JsonObject } from "../protocol/json_value.ts";
+import { QapiError } from "../protocol/qapi_error.ts";
+import type { CommandContext } from "./context.ts";
+
+type ExecContext = Pick<CommandContext, "guestProcesses">;
+
+/** QAPI GuestExecCaptureOutput: a mode, or true for `separated` and false for `none`. */
+const CAPTURE_OUTPUT = alternate("GuestExecCaptureOutput", {
+  boolean: boolean(),
+  string: enumeration("GuestExecCaptureOutputMode", CAPTURE_MODES),
+});
+
+/** QAPI guest-exec. It does not wait for the program; guest-exec-status tells how it went. */
+export const guestExec = defineCommand({
+  name: "guest-exec",
+  summary: "Starts a program of the agent's container, which has no shell and few programs.",
+  since: "2.5",
+  arguments: {
+    path: required(string()),
+    arg: optional(array(string())),
+    env: optional(array(string())),
+    "input-data": optional(string()),
+    "capture-output": optional(CAPTURE_OUTPUT),
+  },
+  reply: "value",
+}, (values, { guestProcesses }: ExecContext) => {
+  const { path, arg: args = [], env, "input-data": inputData, "capture-output": capture } = values;
+  const input = inputData === undefined ? undefined : decodeBase64(inputData);
+  for (const text of [path, ...args, ...env ?? []]) {
+    if (text.includes("\0")) {
+      throw new QapiError("path, arg and env cannot contain the character NUL");
+    }
+  }
+  try {
+    return { pid: guestProcesses.start({ path, args, env, input, capture: captureMode(capture) }) };
+  } catch (error) {
+    if (error instanceof SpawnError || error instanceof LibcError) {
+      throw new QapiError(error.message, "GenericError", { cause: error });
+    }
+    throw error;
+  }
+});
+
+/** QAPI guest-exec-status. The result of a program is given once. */
+export const guestExecStatus = defineCommand({
+  name: "guest-exec-status",
+  summary: "Tells whether a program that guest-exec has started is done, and what came of it.",
+  since: "2.5",
+  arguments: { pid: required(integer()) },
+  reply: "value",
+}, ({ pid }, { guestProcesses }: ExecContext) => {
+  const status = guestProcesses.status(Number(pid));
+  if (status === undefined) throw new QapiError("Invalid parameter 'pid'");
+  return status === "running" ? { exited: false } : resultReply(status);
+});
+
+function captureMode(capture: boolean | CaptureMode = false): CaptureMode {
+  if (typeof capture === "string") return capture;
+  return capture ? "separated" : "none";
+}
+
+function resultReply({ exitCode, signal, stdout, stderr }: ProcessResult): JsonObject {
+  return {
+    exited: true,
+    ...(exitCode === undefined ? {} : { exitcode: exitCode }),
+    ...(signal === undefined ? {} : { signal }),
+    ...outputReply("out", stdout),
+    ...outputReply("err", stderr),
+  };
+}
+
+/** Absent when there is no output; whether it is cut off is told whenever it is present. */
+function outputReply(prefix: "out" | "err", output: ProcessResult["stdout"]): JsonObject {
+  if (output === undefined || output.bytes.length === 0) return {};
+  return {
+    [`${prefix}-data`]: output.bytes.toBase64(),
+    [`${prefix}-truncated`]: output.truncated,
+  };
+}

@@ -1,0 +1,144 @@
+import { type GuestFile, GuestFileError, Whence } from "../host/guest_files.ts";
+import { LibcError } from "../host/libc.ts";
+import {
+  alternate,
+  enumeration,
+  integer,
+  optional,
+  required,
+  string,
+} from "../protocol/argument_type.ts";
+import { decodeBase64 } from "../protocol/base64.ts";
+import { defineCommand } from "../protocol/command.ts";
+import { QapiError } from "../protocol/qapi_error.ts";
+import type { CommandContext } from "./context.ts";
+
+type FilesContext = Pick<CommandContext, "guestFiles">;
+
+const DEFAULT_COUNT = 4096n;
+const MAXIMUM_COUNT = 48n * 1024n * 1024n;
+
+/** QAPI GuestFileWhence: the names, or numbers of the agent's own, which are lseek(2)'s here. */
+const WHENCE = alternate("GuestFileWhence", {
+  number: integer(),
+  string: enumeration("QGASeek", ["set", "cur", "end"]),
+});
+
+/** QAPI guest-file-open. */
+export const guestFileOpen = defineCommand({
+  name: "guest-file-open",
+  summary: "Opens a file of the node, and gives a handle for the other guest-file commands.",
+  since: "0.15",
+  arguments: { path: required(string()), mode: optional(string()) },
+  reply: "value",
+}, ({ path, mode = "r" }, { guestFiles }: FilesContext) => {
+  return withClientErrors(() => guestFiles.open(path, mode));
+});
+
+/** QAPI guest-file-close. */
+export const guestFileClose = defineCommand({
+  name: "guest-file-close",
+  summary: "Closes a file that guest-file-open has opened.",
+  since: "0.15",
+  arguments: { handle: required(integer()) },
+  reply: "value",
+}, async ({ handle }, { guestFiles }: FilesContext) => {
+  if (!await withClientErrors(() => guestFiles.close(handle))) throw unknownHandle(handle);
+  return {};
+});
+
+/** QAPI guest-file-read. */
+export const guestFileRead = defineCommand({
+  name: "guest-file-read",
+  summary: "Reads from an open file: 4096 bytes when no count is given, 48 MiB at most.",
+  since: "0.15",
+  arguments: { handle: required(integer()), count: optional(integer()) },
+  reply: "value",
+}, async ({ handle, count = DEFAULT_COUNT }, { guestFiles }: FilesContext) => {
+  const file = guestFiles.find(handle) ?? fail(unknownHandle(handle));
+  if (count < 0n || count > MAXIMUM_COUNT) throw invalidCount(count);
+  const { bytes, eof } = await withClientErrors(() => file.read(Number(count)));
+  return { count: bytes.length, "buf-b64": bytes.toBase64(), eof };
+});
+
+/**
+ * QAPI guest-file-write. A full pipe takes a part: the count tells how much, and only when it is
+ * nothing is it an error.
+ */
+export const guestFileWrite = defineCommand({
+  name: "guest-file-write",
+  summary: "Writes base64 data to an open file, at once.",
+  since: "0.15",
+  arguments: {
+    handle: required(integer()),
+    "buf-b64": required(string()),
+    count: optional(integer()),
+  },
+  reply: "value",
+}, async ({ handle, "buf-b64": text, count }, { guestFiles }: FilesContext) => {
+  const file = guestFiles.find(handle) ?? fail(unknownHandle(handle));
+  const bytes = decodeBase64(text);
+  if (count !== undefined && (count < 0n || count > bytes.length)) throw invalidCount(count);
+  const wanted = bytes.subarray(0, Number(count ?? bytes.length));
+  const written = await withClientErrors(() => file.write(wanted));
+  return { count: written, eof: false };
+});
+
+/** QAPI guest-file-seek. */
+export const guestFileSeek = defineCommand({
+  name: "guest-file-seek",
+  summary: "Sets the position in an open file.",
+  since: "0.15",
+  arguments: {
+    handle: required(integer()),
+    offset: required(integer()),
+    whence: required(WHENCE),
+  },
+  reply: "value",
+}, async ({ handle, offset, whence }, { guestFiles }: FilesContext) => {
+  const file = guestFiles.find(handle) ?? fail(unknownHandle(handle));
+  const position = await withClientErrors(() => file.seek(offset, whenceCode(whence)));
+  return { position, eof: false };
+});
+
+/** QAPI guest-file-flush. What is written is with the system already; nothing is left to flush. */
+export const guestFileFlush = defineCommand({
+  name: "guest-file-flush",
+  summary: "Does nothing but check the handle: what is written is not kept back.",
+  since: "0.15",
+  arguments: { handle: required(integer()) },
+  reply: "value",
+}, ({ handle }, { guestFiles }: FilesContext) => {
+  if (guestFiles.find(handle) === undefined) throw unknownHandle(handle);
+  return {};
+});
+
+function whenceCode(whence: bigint | keyof typeof Whence): Parameters<GuestFile["seek"]>[1] {
+  if (typeof whence === "string") return Whence[whence];
+  return Object.values(Whence).find((code) => BigInt(code) === whence) ??
+    fail(new QapiError(`invalid whence code ${whence}`));
+}
+
+function unknownHandle(handle: bigint): QapiError {
+  return new QapiError(`handle '${handle}' has not been found`);
+}
+
+function invalidCount(count: bigint): QapiError {
+  return new QapiError(`value '${count}' is invalid for argument count`);
+}
+
+function fail(error: QapiError): never {
+  throw error;
+}
+
+/** Gives the client the errors of opening a file and of the system. */
+async function withClientErrors<T>(action: () => T | Promise<T>): Promise<T> {
+  try {
+    return await action();
+  } catch (error) {
+    if (error instanceof LibcError || error instanceof GuestFileError) {
+      throw new QapiError(error.message, "GenericError", { cause: error });
+    }
+    throw error;
+  }
+}

@@ -1,0 +1,47 @@
+import { cString, type Libc } from "./libc.ts";
+
+const O_PATH = 0o10000000;
+const O_CLOEXEC = 0o2000000;
+// openat2(2) has no function in the C library; the number is the same on all architectures.
+const SYS_OPENAT2 = 437n;
+const RESOLVE_IN_ROOT = 0x10n;
+
+const SYSCALL_SYMBOLS = {
+  syscall: { parameters: ["i64", "i64", "buffer", "buffer", "usize"], result: "i64" },
+} as const satisfies Deno.ForeignLibraryInterface;
+
+/**
+ * Opens a file as a program inside `root` would: the kernel keeps symbolic links, `..` and relative
+ * paths within the root (openat2(2), Linux 5.6), also when somebody changes the tree meanwhile. Links
+ * such as those in `/proc/PID/fd` are not followed.
+ *
+ * @param flags O_CLOEXEC is added
+ * @param mode permissions of a file that is created, before the umask; 0 when none is
+ * @returns the descriptor, which is the caller's
+ * @throws LibcError when it cannot be opened; `what` begins its message
+ */
+export function openInRoot(
+  libc: Libc,
+  root: string,
+  path: string,
+  flags: number,
+  mode: number,
+  what: string,
+): number {
+  const { open, close } = libc.file;
+  const { syscall } = libc.bind("syscall", SYSCALL_SYMBOLS);
+  const directory = libc.check(open(cString(root), O_PATH | O_CLOEXEC, 0), `${what}: ${root}`);
+  try {
+    const how = new BigUint64Array([BigInt(flags | O_CLOEXEC), BigInt(mode), RESOLVE_IN_ROOT]);
+    const fd = syscall(
+      SYS_OPENAT2,
+      BigInt(directory),
+      cString(path),
+      new Uint8Array(how.buffer),
+      BigInt(how.byteLength),
+    );
+    return libc.check(Number(fd), what);
+  } finally {
+    close(directory);
+  }
+}
