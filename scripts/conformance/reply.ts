@@ -56,7 +56,9 @@ export function show(value: ReplyValue | undefined): string {
   if (value === undefined) return "nothing";
   if (value instanceof JsonNumber) return value.text;
   if (isObject(value)) {
-    return `{${Object.entries(value).map(([name, inner]) => `${name}: ${show(inner)}`).join(", ")}}`;
+    return `{${
+      Object.entries(value).map(([name, inner]) => `${name}: ${show(inner)}`).join(", ")
+    }}`;
   }
   // An array, since objects are done; the type guard of Array.isArray does not know readonly ones.
   if (Array.isArray(value)) return `[${value.map((item: ReplyValue) => show(item)).join(", ")}]`;

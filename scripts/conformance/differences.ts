@@ -1,0 +1,3 @@
+import type { AllowedDifference } from "./ledger.ts";
+
+export const DIFFERENCES: readonly AllowedDifference[] = [];
