@@ -167,17 +167,11 @@ export class DeviceFile implements AsyncDisposable {
       return this.#buffer.subarray(0, count);
     }
     if (count === 0) return "away";
-    const error = this.#libc.lastError(`read from ${this.#path}`);
-    switch (error.errno) {
-      case Errno.EAGAIN:
-      case Errno.EINTR:
-        return "nothing";
-      case Errno.EIO:
-        return "away";
-      default:
-        this.#fail(error);
-        return "away";
-    }
+    // Each request ends in an EAGAIN here, for which no error is made.
+    const errno = this.#libc.errno();
+    if (errno === Errno.EAGAIN || errno === Errno.EINTR) return "nothing";
+    if (errno !== Errno.EIO) this.#fail(this.#libc.errorOf(errno, `read from ${this.#path}`));
+    return "away";
   }
 
   /** Ends the session; `sessions` throws the error when it is asked for the next one. */
@@ -200,7 +194,9 @@ export class DeviceFile implements AsyncDisposable {
   async #watch(): Promise<void> {
     let generation = this.#generation;
     let reads = this.#readCount;
-    for await (const edge of this.#readiness.edges()) {
+    for (;;) {
+      const edge = await this.#readiness.edge();
+      if (edge === undefined) return;
       if (edge.hangup && this.#generation === generation) {
         if (this.#readCount === reads || this.#readiness.isHungUp()) this.#endSession();
       }
@@ -222,9 +218,9 @@ export class DeviceFile implements AsyncDisposable {
     this.#wakeAll();
   }
 
-  async #edgeAfter(count: number): Promise<void> {
-    if (this.#edgeCount !== count || this.#closed) return;
-    await new Promise<void>((resolve) => this.#waiters.push(resolve));
+  #edgeAfter(count: number): Promise<void> {
+    if (this.#edgeCount !== count || this.#closed) return Promise.resolve();
+    return new Promise((resolve) => this.#waiters.push(resolve));
   }
 
   #wakeAll(): void {

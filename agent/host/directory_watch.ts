@@ -71,7 +71,7 @@ export class DirectoryWatch implements AsyncDisposable {
 
   async #watch(): Promise<void> {
     const buffer = new Uint8Array(4096);
-    for await (const _edge of this.#readiness.edges()) {
+    while (await this.#readiness.edge() !== undefined) {
       while (this.#libc.file.read(this.#fd, buffer, BigInt(buffer.length)) > 0) {
         this.#changed = true;
       }

@@ -36,6 +36,7 @@ export class Epoll implements Disposable {
   readonly #epoll: number;
   readonly #wake: number;
   readonly #buffer = new Uint8Array(MAXIMUM_EVENTS * EVENT_SIZE);
+  readonly #view = new DataView(this.#buffer.buffer);
   #stopped = false;
 
   /** @throws LibcError when the kernel refuses, for example at the limit of open files */
@@ -66,26 +67,25 @@ export class Epoll implements Disposable {
     this.#control(EPOLL_CTL_DEL, fd, 0);
   }
 
-  /** The events as they come, until `stop`. */
-  async *events(): AsyncGenerator<FileEvent, void, undefined> {
-    const view = new DataView(this.#buffer.buffer);
-    while (!this.#stopped) {
-      const count = await this.#libc.event.epoll_wait(
-        this.#epoll,
-        this.#buffer,
-        MAXIMUM_EVENTS,
-        -1,
-      );
-      // A negative count is EINTR: the only error that a valid epoll descriptor can give.
-      for (let index = 0; index < count; index++) {
-        const offset = index * EVENT_SIZE;
-        const fd = view.getInt32(offset + DATA_OFFSET, true);
-        if (fd !== this.#wake) yield { fd, events: view.getUint32(offset, true) };
-      }
+  /**
+   * Waits for events, one call at a time; undefined after `stop`. It is a plain function and no
+   * generator because it stands in the way of each request, and a generator's steps add up there.
+   */
+  async wait(): Promise<readonly FileEvent[] | undefined> {
+    if (this.#stopped) return undefined;
+    const { event } = this.#libc;
+    const count = await event.epoll_wait(this.#epoll, this.#buffer, MAXIMUM_EVENTS, -1);
+    const events: FileEvent[] = [];
+    // A negative count is EINTR: the only error that a valid epoll descriptor can give.
+    for (let index = 0; index < count; index++) {
+      const offset = index * EVENT_SIZE;
+      const fd = this.#view.getInt32(offset + DATA_OFFSET, true);
+      if (fd !== this.#wake) events.push({ fd, events: this.#view.getUint32(offset, true) });
     }
+    return events;
   }
 
-  /** Ends `events`. */
+  /** Ends `wait`. */
   stop(): void {
     this.#stopped = true;
     const one = new Uint8Array(8);
@@ -93,7 +93,7 @@ export class Epoll implements Disposable {
     this.#libc.check(this.#libc.file.write(this.#wake, one, 8n), "write to eventfd");
   }
 
-  /** Gives the descriptors back; `events` must have ended. */
+  /** Gives the descriptors back; `wait` must have ended. */
   [Symbol.dispose](): void {
     this.#libc.file.close(this.#epoll);
     this.#libc.file.close(this.#wake);

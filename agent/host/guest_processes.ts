@@ -203,7 +203,9 @@ export class GuestProcesses implements AsyncDisposable {
     const serve = async (): Promise<void> => {
       // Late events of a descriptor that has been closed meanwhile have no handler, or that of a new
       // one with its number, which finds nothing to do.
-      for await (const { fd } of epoll.events()) this.#handlers.get(fd)?.();
+      for (let events = await epoll.wait(); events !== undefined; events = await epoll.wait()) {
+        for (const { fd } of events) this.#handlers.get(fd)?.();
+      }
     };
     return { epoll, ended: serve() };
   }

@@ -93,6 +93,7 @@ export class LibcError extends Error {
  */
 export class Libc implements Disposable {
   readonly #opened = new Map<string, Family>();
+  #errnoLocation: Deno.UnsafePointerView | undefined;
 
   /** open(2), close(2), read(2), write(2). */
   get file(): Deno.DynamicLibrary<typeof FILE_SYMBOLS>["symbols"] {
@@ -131,8 +132,7 @@ export class Libc implements Disposable {
 
   /** errno of the call that was made just before on this thread; not of a nonblocking one. */
   errno(): number {
-    const location = this.bind("error", ERROR_SYMBOLS).__errno_location();
-    return location === null ? 0 : new Deno.UnsafePointerView(location).getInt32();
+    return this.#errnoLocation?.getInt32() ?? 0;
   }
 
   /** strerror(3): the text of an error number. */
@@ -143,7 +143,11 @@ export class Libc implements Disposable {
 
   /** The error of the call that was made just before on this thread. */
   lastError(what: string): LibcError {
-    const errno = this.errno();
+    return this.errorOf(this.errno(), what);
+  }
+
+  /** The error for an error number. */
+  errorOf(errno: number, what: string): LibcError {
     return new LibcError(what, errno, this.explain(errno));
   }
 
@@ -170,12 +174,18 @@ export class Libc implements Disposable {
     let library = this.#opened.get(family);
     if (library === undefined) {
       // Bound before it is needed: binding it after a failed call could change errno.
-      if (family !== "error") this.bind("error", ERROR_SYMBOLS);
+      if (family !== "error") this.#errnoLocation ??= this.#findErrno();
       library = openFamily(symbols);
       this.#opened.set(family, library);
     }
     // A family is always bound with the same symbols, all of which are functions.
     return library.symbols as Deno.DynamicLibrary<S>["symbols"];
+  }
+
+  /** A thread's errno never moves, and a `Libc` is used by one thread. */
+  #findErrno(): Deno.UnsafePointerView | undefined {
+    const location = this.bind("error", ERROR_SYMBOLS).__errno_location();
+    return location === null ? undefined : new Deno.UnsafePointerView(location);
   }
 }
 

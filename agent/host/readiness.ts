@@ -49,19 +49,27 @@ export class Readiness implements Disposable {
     return (new DataView(request.buffer).getUint16(6, true) & POLLHUP) !== 0;
   }
 
-  /** The edges as they come, until `stop`. */
-  async *edges(): AsyncGenerator<Edge, void, undefined> {
-    for await (const { events } of this.#epoll.events()) {
-      yield { hangup: (events & EpollEvent.HUP) !== 0, input: (events & EpollEvent.IN) !== 0 };
+  /** Waits for the next edge, one call at a time; undefined after `stop`. */
+  async edge(): Promise<Edge | undefined> {
+    for (;;) {
+      const waited = await this.#epoll.wait();
+      if (waited === undefined) return undefined;
+      // There is one descriptor, and so one event at most.
+      const [event] = waited;
+      if (event === undefined) continue;
+      return {
+        hangup: (event.events & EpollEvent.HUP) !== 0,
+        input: (event.events & EpollEvent.IN) !== 0,
+      };
     }
   }
 
-  /** Ends `edges`. */
+  /** Ends `edge`. */
   stop(): void {
     this.#epoll.stop();
   }
 
-  /** Gives the descriptors back; `edges` must have ended. */
+  /** Gives the descriptors back; `edge` must have ended. */
   [Symbol.dispose](): void {
     this.#epoll[Symbol.dispose]();
   }
