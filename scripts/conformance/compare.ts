@@ -6,6 +6,8 @@ export type Aspect =
   | "replies"
   /** A byte 0xFF before the reply. */
   | "sentinel"
+  /** What qemu-ga answers is no JSON. */
+  | "syntax"
   /** A member, or an item of an array, that only one of them has. */
   | "presence"
   /** The JSON type; integer and other numbers are two. */
@@ -48,7 +50,15 @@ function compareLines(ours: string, theirs: string, volatile: RegExp): Differenc
     ? []
     : [{ aspect: "sentinel", where: "", ours, theirs }];
   if (!/^\xff?[\x20-\x7e]*$/.test(ours)) throw new Error(`the reply is not plain ASCII: ${ours}`);
-  return [...sentinel, ...compareValues(parseReply(ours), parseReply(theirs), "", volatile)];
+  const reply = parseReply(ours);
+  let theirReply: ReplyValue;
+  try {
+    theirReply = parseReply(theirs);
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+    return [...sentinel, { aspect: "syntax", where: "", ours, theirs }];
+  }
+  return [...sentinel, ...compareValues(reply, theirReply, "", volatile)];
 }
 
 function compareValues(
