@@ -297,6 +297,7 @@ const FREEZE_SCENARIOS: readonly Scenario[] = [
       step("guest-exec", '{"path":"/bin/true"}'),
       step("guest-fstrim"),
       step("guest-nonexistent"),
+      step("guest-shutdown", '{"mode":"dance"}'),
       STATUS,
       THAW,
       step("guest-ping"),
