@@ -7,6 +7,14 @@ const O_NOCTTY = 0o400;
 const O_NONBLOCK = 0o4000;
 const O_CLOEXEC = 0o2000000;
 const READ_SIZE = 64 * 1024;
+const READ_LENGTH = BigInt(READ_SIZE);
+// How long the whole process waits for the next request of a client that has just been answered, and
+// how often in a row. Most clients send it at once, and asking another thread to wait for it takes
+// longer than all the rest of a request.
+const NEXT_REQUEST_MS = 1;
+const NEXT_REQUESTS = 32;
+// A command that takes longer is watched for its client's departure.
+const LONG_COMMAND_MS = 20;
 // virtio_console wakes its readers before an unplugged port begins to fail, and never again.
 const LOOK_AGAIN_MS = [50, 1_000];
 
@@ -30,7 +38,10 @@ export class DeviceFile implements AsyncDisposable {
   readonly #path: string;
   readonly #readiness: Readiness;
   readonly #buffer = new Uint8Array(READ_SIZE);
-  readonly #watching: Promise<void>;
+  #listening: Promise<void> | undefined;
+  #listenSoon: ReturnType<typeof setTimeout> | undefined;
+  #answered = false;
+  #blockedInRow = 0;
   #waiters: (() => void)[] = [];
   #timers: ReturnType<typeof setTimeout>[] = [];
   #edgeCount = 0;
@@ -50,7 +61,6 @@ export class DeviceFile implements AsyncDisposable {
     this.#fd = fd;
     this.#path = path;
     this.#readiness = new Readiness(libc, fd);
-    this.#watching = this.#watch();
   }
 
   /**
@@ -84,9 +94,10 @@ export class DeviceFile implements AsyncDisposable {
     this.#closed = true;
     this.#readiness.stop();
     this.#wakeAll();
-    await this.#watching;
+    await this.#listening;
     // Not before: an edge that was still under way sets them.
     for (const timer of this.#timers) clearTimeout(timer);
+    clearTimeout(this.#listenSoon);
     this.#readiness[Symbol.dispose]();
     this.#libc.file.close(this.#fd);
   }
@@ -120,9 +131,16 @@ export class DeviceFile implements AsyncDisposable {
         return undefined;
       }
       if (ended) return undefined;
-      await this.#edgeAfter(edges);
+      if (!this.#nextRequestComesAtOnce()) await this.#edgeAfter(edges);
     }
     return undefined;
+  }
+
+  #nextRequestComesAtOnce(): boolean {
+    if (!this.#answered || this.#blockedInRow >= NEXT_REQUESTS) return false;
+    this.#answered = false;
+    this.#blockedInRow++;
+    return this.#readiness.blockForInput(NEXT_REQUEST_MS);
   }
 
   async #write(bytes: Uint8Array, generation: number): Promise<boolean> {
@@ -152,6 +170,7 @@ export class DeviceFile implements AsyncDisposable {
         waiting = true;
         await this.#edgeAfter(edges);
       }
+      this.#answered = true;
       return true;
     } finally {
       if (waiting && !this.#closed) this.#readiness.watchWritable(false);
@@ -161,9 +180,13 @@ export class DeviceFile implements AsyncDisposable {
   /** `away`: nobody is on the other side; `nothing`: somebody may be, but has sent nothing. */
   #tryRead(): Uint8Array | "away" | "nothing" {
     if (this.#failure !== undefined) return "away";
-    const count = this.#libc.file.read(this.#fd, this.#buffer, BigInt(READ_SIZE));
+    const count = this.#libc.file.read(this.#fd, this.#buffer, READ_LENGTH);
     if (count > 0) {
       this.#readCount++;
+      this.#listenSoon ??= setTimeout(() => {
+        this.#listenSoon = undefined;
+        this.#listen();
+      }, LONG_COMMAND_MS);
       return this.#buffer.subarray(0, count);
     }
     if (count === 0) return "away";
@@ -186,26 +209,29 @@ export class DeviceFile implements AsyncDisposable {
     this.#generation++;
   }
 
+  /** Waits for the next edge, if nobody does. */
+  #listen(): void {
+    if (!this.#closed) this.#listening ??= this.#takeEdge();
+  }
+
   /**
-   * Notices hang-ups also while a command runs and nobody reads. An edge takes its time to get here:
-   * a read may have seen that hang-up first, and may have read bytes of the next client already. Then
-   * the session goes on, for it is the next client's.
+   * Takes one edge; also while a command runs and nobody reads, for the sake of hang-ups. An edge
+   * takes its time to get here: a read may have seen that hang-up first, and may have read bytes of
+   * the next client already. Then the session goes on, for it is the next client's.
    */
-  async #watch(): Promise<void> {
-    let generation = this.#generation;
-    let reads = this.#readCount;
-    for (;;) {
-      const edge = await this.#readiness.edge();
-      if (edge === undefined) return;
-      if (edge.hangup && this.#generation === generation) {
-        if (this.#readCount === reads || this.#readiness.isHungUp()) this.#endSession();
-      }
-      generation = this.#generation;
-      reads = this.#readCount;
-      this.#countEdge();
-      // A port whose host is away has input, namely its end; an unplugged one has not.
-      if (edge.hangup && !edge.input) this.#lookAgain();
+  async #takeEdge(): Promise<void> {
+    const generation = this.#generation;
+    const reads = this.#readCount;
+    const edge = await this.#readiness.edge();
+    this.#listening = undefined;
+    this.#blockedInRow = 0;
+    if (edge === undefined) return;
+    if (edge.hangup && this.#generation === generation) {
+      if (this.#readCount === reads || this.#readiness.isHungUp()) this.#endSession();
     }
+    this.#countEdge();
+    // A port whose host is away has input, namely its end; an unplugged one has not.
+    if (edge.hangup && !edge.input) this.#lookAgain();
   }
 
   #lookAgain(): void {
@@ -220,6 +246,7 @@ export class DeviceFile implements AsyncDisposable {
 
   #edgeAfter(count: number): Promise<void> {
     if (this.#edgeCount !== count || this.#closed) return Promise.resolve();
+    this.#listen();
     return new Promise((resolve) => this.#waiters.push(resolve));
   }
 

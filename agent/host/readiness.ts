@@ -1,6 +1,7 @@
 import { Epoll, EpollEvent } from "./epoll.ts";
-import type { Libc } from "./libc.ts";
+import { Errno, type Libc } from "./libc.ts";
 
+const POLLIN = 0x001;
 const POLLHUP = 0x010;
 const INPUT = EpollEvent.IN | EpollEvent.EDGE_TRIGGERED;
 
@@ -20,6 +21,9 @@ export class Readiness implements Disposable {
   readonly #libc: Libc;
   readonly #fd: number;
   readonly #epoll: Epoll;
+  // struct pollfd.
+  readonly #pollfd = new Uint8Array(8);
+  readonly #request = new DataView(this.#pollfd.buffer);
 
   /**
    * Watches `fd`, which must be nonblocking, for input and hang-ups. The descriptor stays its owner's.
@@ -41,12 +45,17 @@ export class Readiness implements Disposable {
     this.#epoll.modify(this.#fd, INPUT | (on ? EpollEvent.OUT : 0));
   }
 
-  /** Whether the other side is away now (poll(2) says POLLHUP). */
+  /** Whether the other side is away now. */
   isHungUp(): boolean {
-    const request = new Uint8Array(8);
-    new DataView(request.buffer).setInt32(0, this.#fd, true);
-    this.#libc.check(this.#libc.event.poll(request, 1n, 0), "poll");
-    return (new DataView(request.buffer).getUint16(6, true) & POLLHUP) !== 0;
+    return (this.#poll(0, 0) & POLLHUP) !== 0;
+  }
+
+  /**
+   * Blocks the thread until there is something to read or the other side hangs up, `milliseconds` at
+   * most; whether that is so.
+   */
+  blockForInput(milliseconds: number): boolean {
+    return this.#poll(POLLIN, milliseconds) !== 0;
   }
 
   /** Waits for the next edge, one call at a time; undefined after `stop`. */
@@ -67,6 +76,16 @@ export class Readiness implements Disposable {
   /** Ends `edge`. */
   stop(): void {
     this.#epoll.stop();
+  }
+
+  /** poll(2): what has happened of `events` and POLLHUP. */
+  #poll(events: number, milliseconds: number): number {
+    this.#request.setInt32(0, this.#fd, true);
+    this.#request.setInt16(4, events, true);
+    this.#request.setInt16(6, 0, true);
+    const count = this.#libc.event.poll(this.#pollfd, 1n, milliseconds);
+    if (count < 0 && this.#libc.errno() !== Errno.EINTR) throw this.#libc.lastError("poll");
+    return this.#request.getInt16(6, true);
   }
 
   /** Gives the descriptors back; `edge` must have ended. */

@@ -49,14 +49,12 @@ const DIGIT_0 = 0x30;
 const BACKSLASH = 0x5c;
 const NOTHING = new Uint8Array(0);
 
-const PUNCTUATION: ReadonlyMap<number, TokenKind> = new Map([
-  [0x7b, "{"],
-  [0x7d, "}"],
-  [0x5b, "["],
-  [0x5d, "]"],
-  [0x3a, ":"],
-  [0x2c, ","],
-]);
+const PUNCTUATION = new Map<number, { readonly kind: TokenKind; readonly text: Uint8Array }>(
+  (["{", "}", "[", "]", ":", ","] as const).map((kind) => {
+    const byte = kind.charCodeAt(0);
+    return [byte, { kind, text: Uint8Array.of(byte) }];
+  }),
+);
 
 const isDigit = (byte: number): boolean => byte >= 0x30 && byte <= 0x39;
 const isLowerCase = (byte: number): boolean => byte >= 0x61 && byte <= 0x7a;
@@ -101,7 +99,7 @@ export class JsonLexer {
           }
           const punctuation = PUNCTUATION.get(byte);
           if (punctuation !== undefined) {
-            this.#sink.token(punctuation, chunk.subarray(position, position + 1));
+            this.#sink.token(punctuation.kind, punctuation.text);
             position++;
             break;
           }

@@ -151,7 +151,7 @@ export const DIFFERENCES: readonly AllowedDifference[] = [
     theirs: /^(nothing|0)$/,
   },
   {
-    reason: "guest-shutdown runs while frozen, since it writes nothing on the node's disks",
+    reason: "guest-shutdown runs while frozen, and thaws first",
     of: /^guest-info$/,
     aspect: "value",
     where: /^return\.supported_commands\[guest-shutdown\]\.enabled$/,
@@ -190,7 +190,8 @@ export const DIFFERENCES: readonly AllowedDifference[] = [
     theirs: /^"hwclock failed to set hardware clock to system time"$/,
   },
   {
-    reason: "the years 1970 to 2069 are those of UTC, to the nanosecond; 7.2 takes the local time " +
+    reason:
+      "the years 1970 to 2069 are those of UTC, to the nanosecond; 7.2 takes the local time " +
       "zone's, to the microsecond",
     of: /^guest-set-time$/,
     aspect: "value",
