@@ -63,6 +63,12 @@ const SUITES: readonly Suite[] = [
     command: ["deno", ...TEST, "scripts/executable"],
   },
   {
+    name: "conformance",
+    quick: false,
+    parts: ["compile", "qemu-ga", "newest"],
+    command: ["deno", ...TEST, "scripts/conformance"],
+  },
+  {
     name: "vm",
     quick: false,
     parts: ["vm", "qemu-ga", "compile", "newest"],

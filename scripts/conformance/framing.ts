@@ -2,6 +2,7 @@ import { compareReplies } from "./compare.ts";
 import { failOn } from "./fail_on.ts";
 import { FRAMING_ROWS, type FramingRow, mutatedRequests, type Piece } from "./framing_rows.ts";
 import type { Ledger } from "./ledger.ts";
+import type { RegisterTest } from "./tests.ts";
 import type { AgentName, TwoAgents } from "./two_agents.ts";
 
 const SUITE = "framing";
@@ -13,11 +14,16 @@ const SHOWN = 300;
  * end the agents are made to forget what is left of it, which qemu-ga would take for the beginning of
  * what the next client sends.
  */
-export function testFraming(agents: TwoAgents, ledger: Ledger, seed: number): void {
+export function testFraming(
+  agents: TwoAgents,
+  ledger: Ledger,
+  seed: number,
+  test: RegisterTest,
+): void {
   for (const row of FRAMING_ROWS) {
-    Deno.test(`framing: ${row.name}`, () => compare(row, agents, ledger));
+    test(`framing: ${row.name}`, () => compare(row, agents, ledger));
   }
-  Deno.test(
+  test(
     `framing: mutated requests (CONFORMANCE_SEED=${seed})`,
     () => compare(mutatedRequests(seed, MUTATIONS), agents, ledger),
   );

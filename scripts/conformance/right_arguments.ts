@@ -6,6 +6,7 @@ import type { Ledger } from "./ledger.ts";
 import { parseReply, type ReplyValue } from "./reply.ts";
 import { type Scenario, SCENARIOS, type Step } from "./scenarios.ts";
 import { shuffled } from "./random.ts";
+import type { RegisterTest } from "./tests.ts";
 import type { AgentConnection, AgentName, TwoAgents } from "./two_agents.ts";
 
 /** What an agent has made of a scenario. */
@@ -24,8 +25,9 @@ export function testRightArguments(
   agents: { readonly inOrder: TwoAgents; readonly shuffled: TwoAgents },
   ledger: Ledger,
   seed: number,
+  test: RegisterTest,
 ): void {
-  Deno.test("right arguments: every command has a scenario", () => {
+  test("right arguments: every command has a scenario", () => {
     const covered = new Set(
       SCENARIOS.flatMap(({ steps }) => steps.map(({ command }) => command)),
     );
@@ -33,11 +35,11 @@ export function testRightArguments(
     equal(missing.join(), "");
   });
   for (const scenario of SCENARIOS) {
-    Deno.test(`right arguments: ${scenario.name}`, () =>
+    test(`right arguments: ${scenario.name}`, () =>
       compare("right arguments", scenario, agents.inOrder, ledger));
   }
   for (const scenario of shuffled(SCENARIOS, seed)) {
-    Deno.test(`right arguments, shuffled (CONFORMANCE_SEED=${seed}): ${scenario.name}`, () =>
+    test(`right arguments, shuffled (CONFORMANCE_SEED=${seed}): ${scenario.name}`, () =>
       compare("right arguments, shuffled", scenario, agents.shuffled, ledger));
   }
 }

@@ -4,6 +4,7 @@ import { compareReplies } from "./compare.ts";
 import { failOn } from "./fail_on.ts";
 import type { Ledger } from "./ledger.ts";
 import { mistakesIn } from "./mistakes.ts";
+import type { RegisterTest } from "./tests.ts";
 import type { AgentName, TwoAgents } from "./two_agents.ts";
 
 const SUITE = "wrong arguments";
@@ -12,16 +13,16 @@ const SUITE = "wrong arguments";
  * Registers the tests of every command with each argument missing, wrong, unknown and doubled. The
  * requests come out of the declarations of ours; those that a command would run with are left out.
  */
-export function testWrongArguments(agents: TwoAgents, ledger: Ledger): void {
+export function testWrongArguments(agents: TwoAgents, ledger: Ledger, test: RegisterTest): void {
   for (const { name, arguments: declarations } of COMMANDS) {
-    Deno.test(`wrong arguments: ${name}`, async () => {
+    test(`wrong arguments: ${name}`, async () => {
       const requests = mistakesIn(declarations)
         .map((text) => `{"execute":"${name}","arguments":${text}}\n`);
       ok(requests.length > 0);
       await compare(name, requests, agents, ledger);
     });
   }
-  Deno.test("wrong arguments: commands that there are not", async () => {
+  test("wrong arguments: commands that there are not", async () => {
     const names = ["", "guest-nonexistent", "GUEST-PING", "guest_ping", "guest-ping ", "guést"];
     const requests = names.map((name) => `{"execute":${JSON.stringify(name)}}\n`);
     await compare("guest-nonexistent", requests, agents, ledger);
