@@ -10,6 +10,8 @@ export interface AllowedDifference {
   readonly where?: RegExp;
   readonly ours?: RegExp;
   readonly theirs?: RegExp;
+  /** Whether it only occurs where the machine has certain devices; it may be unused then. */
+  readonly dependsOnMachine?: boolean;
 }
 
 /** What a suite has sent, and how it was answered. */
@@ -47,9 +49,9 @@ export class Ledger {
     return forbidden;
   }
 
-  /** The rows that have not allowed anything. */
+  /** The rows that have not allowed anything, though every machine has what they are about. */
   unused(): AllowedDifference[] {
-    return this.#allowed.filter((row) => !this.#uses.has(row));
+    return this.#allowed.filter((row) => !this.#uses.has(row) && row.dependsOnMachine !== true);
   }
 
   /** The results as a table, a line a suite, and how often each difference was met. */
