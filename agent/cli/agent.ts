@@ -2,6 +2,10 @@ import { COMMANDS } from "../commands/all.ts";
 import type { CommandContext } from "../commands/context.ts";
 import { DEFAULT_POLICY } from "../commands/default_policy.ts";
 import type { Config } from "../config/config.ts";
+import { FileSystemThread } from "../host/file_system_thread.ts";
+import { FreezeMarker } from "../host/freeze_marker.ts";
+import { Freezer, type HeldBack } from "../host/freezer.ts";
+import { fsfreezeHook } from "../host/fsfreeze_hook.ts";
 import { GuestFiles } from "../host/guest_files.ts";
 import { GuestProcesses } from "../host/guest_processes.ts";
 import { HandleNumbers } from "../host/handle_numbers.ts";
@@ -9,6 +13,7 @@ import { Host } from "../host/host.ts";
 import { KernelFiles } from "../host/kernel_files.ts";
 import type { Libc } from "../host/libc.ts";
 import { setTcpNoDelay } from "../host/tcp_no_delay.ts";
+import { trimFileSystems } from "../host/trim.ts";
 import { Dispatcher } from "../protocol/dispatcher.ts";
 import { Policy } from "../protocol/policy.ts";
 import { TalosPower } from "../talos/power.ts";
@@ -24,10 +29,13 @@ export class Agent implements AsyncDisposable {
   readonly files: KernelFiles;
   readonly dispatcher: Dispatcher<CommandContext>;
   readonly power: TalosPower;
+  readonly freezer: Freezer;
   readonly #guestFiles: GuestFiles;
   readonly #guestProcesses: GuestProcesses;
+  readonly #stopping = new AbortController();
 
-  constructor(config: Config, log: Log, libc: Libc) {
+  /** `heldBack` is what holds the lines of `log` back. */
+  constructor(config: Config, log: Log, heldBack: HeldBack, libc: Libc) {
     for (const variable of PROXY_VARIABLES) Deno.env.delete(variable);
     this.libc = libc;
     this.files = new KernelFiles(this.libc);
@@ -62,8 +70,23 @@ export class Agent implements AsyncDisposable {
       log,
     });
     this.#guestProcesses = new GuestProcesses(this.libc, log);
+    const selection = { include: config.fsfreezeInclude, exclude: config.fsfreezeExclude };
+    const mounts = () => host.blockDeviceMounts(selection);
+    const startThread = () => FileSystemThread.start();
+    this.freezer = new Freezer({
+      mounts,
+      allMounts: () => host.blockDeviceMounts({ include: ["*"], exclude: [] }),
+      marker: new FreezeMarker(config.statedir),
+      startThread,
+      hook: config.fsfreezeHook === undefined ? undefined : fsfreezeHook(config.fsfreezeHook),
+      timeoutMs: config.fsfreezeTimeoutMs,
+      allowEmpty: config.fsfreezeAllowEmpty,
+      log,
+      heldBack,
+    });
+    const { signal } = this.#stopping;
     const lists = { allow: config.allowRpcs, block: config.blockRpcs };
-    const policy = new Policy(lists, DEFAULT_POLICY);
+    const policy = new Policy(lists, DEFAULT_POLICY, () => this.freezer.state !== "thawed");
     this.dispatcher = new Dispatcher<CommandContext>(COMMANDS, policy, {
       version: VERSION,
       commandStates: () => this.dispatcher.commandStates(),
@@ -71,8 +94,16 @@ export class Agent implements AsyncDisposable {
       power: this.power,
       guestFiles: this.#guestFiles,
       guestProcesses: this.#guestProcesses,
+      freezer: this.freezer,
+      trim: (minimum) => trimFileSystems({ mounts, startThread, signal, log }, minimum),
       interfaces: { include: config.interfacesInclude, exclude: config.interfacesExclude },
     }, log);
+  }
+
+  /** Ends what would keep the agent from stopping: a freeze, by thawing, and a trim. */
+  async stop(): Promise<void> {
+    this.#stopping.abort(new Error("the agent is stopping"));
+    await this.freezer[Symbol.asyncDispose]();
   }
 
   /** Drops a shutdown's pending escalation, and lets go of clients' files and programs. */

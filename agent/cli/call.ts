@@ -5,11 +5,14 @@ import { Libc } from "../host/libc.ts";
 import { isJsonObject, type JsonObject, type JsonValue } from "../protocol/json_value.ts";
 import { JsonMessageStream } from "../protocol/json_message_stream.ts";
 import { writeJson } from "../protocol/json_writer.ts";
+import { HeldBackLines } from "../telemetry/held_back_lines.ts";
 import { jsonLog } from "../telemetry/log.ts";
 import { Agent } from "./agent.ts";
 import { hasFlag, loadProcessConfig, parseWords } from "./command_line.ts";
 
 const LOCAL: Option = { name: "local", kind: "boolean", help: "", commandLineOnly: true };
+/** They would leave the node frozen with nobody who thaws it. */
+const NOT_LOCAL = ["guest-fsfreeze-freeze", "guest-fsfreeze-freeze-list"];
 const USAGE = "call [--local | --path SOCKET] COMMAND [ARGUMENTS], ARGUMENTS being a JSON object";
 
 /**
@@ -31,10 +34,17 @@ export async function call(words: readonly string[]): Promise<number> {
   using libc = new Libc();
   const config = await loadProcessConfig(commandLine, new KernelFiles(libc));
   if (hasFlag(commandLine, "local")) {
-    const log = jsonLog((line) => Deno.stderr.writeSync(new TextEncoder().encode(line)), {
-      level: config.verbose ? "debug" : "warn",
-    });
-    await using agent = new Agent(config, log, libc);
+    if (NOT_LOCAL.includes(command)) {
+      throw new ConfigError(
+        `${command} needs an agent that runs on and thaws: give its socket with --path`,
+      );
+    }
+    const lines = new HeldBackLines();
+    lines.sendTo((line) => Deno.stderr.writeSync(new TextEncoder().encode(line)));
+    const log = jsonLog((line) => lines.write(line), { level: config.verbose ? "debug" : "warn" });
+    await using agent = new Agent(config, log, lines, libc);
+    // So that guest-fsfreeze-thaw thaws what an agent that was killed has left.
+    agent.freezer.takeOver();
     const reply = await agent.dispatcher.dispatch({ value: request });
     return show(reply === undefined ? undefined : readMessages(reply)[0]);
   }

@@ -6,7 +6,9 @@ import { dumpConfig } from "../config/dump_config.ts";
 import { optionsHelp } from "../config/help.ts";
 import { KernelFiles } from "../host/kernel_files.ts";
 import { Libc } from "../host/libc.ts";
-import { jsonLog, type Log, silentLog } from "../telemetry/log.ts";
+import { isInMemory } from "../host/memory_file_system.ts";
+import { HeldBackLines } from "../telemetry/held_back_lines.ts";
+import { jsonLog, type Log, type LogSink } from "../telemetry/log.ts";
 import { Agent } from "./agent.ts";
 import { hasFlag, loadProcessConfig, parseWords } from "./command_line.ts";
 import { isBackgroundProcess, reportReady, startInBackground } from "./daemonize.ts";
@@ -40,20 +42,26 @@ export async function run(words: readonly string[]): Promise<number> {
   if (hasFlag(commandLine, "dump-conf")) return print(dumpConfig(config).trimEnd());
   const inBackground = isBackgroundProcess();
   if (config.daemonize && !inBackground) return await startInBackground(words);
-  // Nothing but going to the background runs programs.
-  Deno.permissions.revokeSync({ name: "run" });
+  // Nothing but going to the background and the freeze hook runs programs.
+  if (config.fsfreezeHook === undefined) Deno.permissions.revokeSync({ name: "run" });
 
-  const log = openLog(config, inBackground);
-  await using agent = new Agent(config, log, libc);
+  const lines = new HeldBackLines();
+  const log = jsonLog((line) => lines.write(line), { level: config.verbose ? "debug" : "info" });
+  await using agent = new Agent(config, log, lines, libc);
+  // Before the log and the pidfile are opened: they may lie on what the last process left frozen.
+  await thawLeftovers(agent, log);
+  lines.sendTo(openLog(config, inBackground));
   using _pidfile = config.pidfile === undefined ? undefined : new Pidfile(libc, config.pidfile);
   await using channel = await openChannel(config, agent, log);
-  using _signals = stopOnSignals(channel, log);
+  using _signals = stopOnSignals(agent, channel, log);
   if (inBackground) reportReady();
   log.info("agent started", { version: versionLine(), method: config.method });
   const served = serve(channel, agent.dispatcher, log);
   const checked = reportCredentials(agent, log);
+  reportStateDirectory(agent, config, log);
   await served;
   await checked;
+  await agent.stop();
   log.info("agent stopped");
   return 0;
 }
@@ -63,12 +71,22 @@ function print(text: string): number {
   return 0;
 }
 
-function openLog(config: Config, inBackground: boolean): Log {
+/** Thaws what a process that was killed left frozen. What fails is tried again by the freezer. */
+async function thawLeftovers(agent: Agent, log: Log): Promise<void> {
+  try {
+    if (agent.freezer.takeOver()) await agent.freezer.thaw("start");
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    log.error("cannot thaw what the last process left frozen", { reason });
+  }
+}
+
+/** Where log lines go. */
+function openLog(config: Config, inBackground: boolean): LogSink {
   const encoder = new TextEncoder();
-  const level = config.verbose ? "debug" : "info";
   if (config.logfile === undefined) {
-    if (inBackground) return silentLog;
-    return jsonLog((line) => Deno.stderr.writeSync(encoder.encode(line)), { level });
+    if (inBackground) return () => {};
+    return (line) => Deno.stderr.writeSync(encoder.encode(line));
   }
   let file: Deno.FsFile;
   try {
@@ -77,7 +95,7 @@ function openLog(config: Config, inBackground: boolean): Log {
     const reason = error instanceof Error ? error.message : String(error);
     throw new ConfigError(`cannot write the log file ${config.logfile}: ${reason}`);
   }
-  return jsonLog((line) => file.writeSync(encoder.encode(line)), { level });
+  return (line) => file.writeSync(encoder.encode(line));
 }
 
 /** A shutdown that cannot work should be known before it is needed. */
@@ -86,12 +104,25 @@ async function reportCredentials(agent: Agent, log: Log): Promise<void> {
   if (fault !== undefined) log.warn("guest-shutdown will not work", { reason: fault });
 }
 
-function stopOnSignals(channel: Channel, log: Log): Disposable {
+/** The marker of a freeze should lie where no freeze reaches it, and not outlive the machine. */
+function reportStateDirectory(agent: Agent, { statedir }: Config, log: Log): void {
+  try {
+    if (isInMemory(agent.libc, statedir)) return;
+    log.warn("the state directory should be on a tmpfs", { statedir });
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    log.warn("guest-fsfreeze-freeze will not work without a state directory", { reason });
+  }
+}
+
+/** A frozen node is thawed before anything else. */
+function stopOnSignals(agent: Agent, channel: Channel, log: Log): Disposable {
   const signals = ["SIGTERM", "SIGINT"] as const;
   const listeners = signals.map((signal) => {
-    const stop = () => {
+    const stop = async () => {
       log.info("stopping", { signal });
-      void channel[Symbol.asyncDispose]();
+      await agent.stop();
+      await channel[Symbol.asyncDispose]();
     };
     Deno.addSignalListener(signal, stop);
     return { signal, stop };

@@ -8,6 +8,7 @@ export const guestPing = defineCommand({
   since: "0.15",
   arguments: {},
   reply: "value",
+  whileFrozen: "always",
 }, () => ({}));
 
 /** QAPI guest-info. */
@@ -17,6 +18,7 @@ export const guestInfo = defineCommand({
   since: "0.15",
   arguments: {},
   reply: "value",
+  whileFrozen: "always",
 }, (_values, { version, commandStates }: CommandContext) => ({
   version,
   supported_commands: commandStates().map(({ name, disabledReason, successResponse }) => ({

@@ -16,6 +16,12 @@ import {
   guestFileSeek,
   guestFileWrite,
 } from "./files.ts";
+import {
+  guestFsfreezeFreeze,
+  guestFsfreezeFreezeList,
+  guestFsfreezeStatus,
+  guestFsfreezeThaw,
+} from "./freeze.ts";
 import { guestGetHostName, guestGetOsinfo } from "./os.ts";
 import { guestShutdown } from "./shutdown.ts";
 import { guestSuspendDisk, guestSuspendHybrid, guestSuspendRam } from "./suspend.ts";
@@ -28,6 +34,7 @@ import {
   guestSshGetAuthorizedKeys,
   guestSshRemoveAuthorizedKeys,
 } from "./users.ts";
+import { guestFstrim } from "./trim.ts";
 
 /** Every command the agent has, in the order in which guest-info lists them. */
 export const COMMANDS: readonly Command<CommandContext>[] = [
@@ -52,6 +59,11 @@ export const COMMANDS: readonly Command<CommandContext>[] = [
   guestSetMemoryBlocks,
   guestGetMemoryBlockInfo,
   guestGetDiskstats,
+  guestFsfreezeStatus,
+  guestFsfreezeFreeze,
+  guestFsfreezeFreezeList,
+  guestFsfreezeThaw,
+  guestFstrim,
   guestShutdown,
   guestSuspendDisk,
   guestSuspendRam,

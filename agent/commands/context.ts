@@ -1,7 +1,9 @@
 import type { CommandState } from "../protocol/dispatcher.ts";
+import type { Freezer } from "../host/freezer.ts";
 import type { GuestFiles } from "../host/guest_files.ts";
 import type { GuestProcesses } from "../host/guest_processes.ts";
 import type { Host } from "../host/host.ts";
+import type { TrimResult } from "../host/trim.ts";
 import type { PowerAction } from "../talos/power.ts";
 
 /** What shuts the machine down. */
@@ -26,6 +28,9 @@ export interface CommandContext {
   readonly guestFiles: GuestFiles;
   /** The programs that clients have started. */
   readonly guestProcesses: GuestProcesses;
+  readonly freezer: Pick<Freezer, "state" | "freeze" | "thaw">;
+  /** See `trimFileSystems`. */
+  readonly trim: (minimum: bigint) => Promise<TrimResult[]>;
   readonly interfaces: {
     /** Patterns of the interfaces to report; empty for all. */
     readonly include: readonly string[];

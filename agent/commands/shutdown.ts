@@ -4,6 +4,8 @@ import { QapiError } from "../protocol/qapi_error.ts";
 import type { PowerAction } from "../talos/power.ts";
 import type { CommandContext } from "./context.ts";
 
+type ShutdownContext = Pick<CommandContext, "power" | "freezer">;
+
 const ACTIONS: readonly PowerAction[] = ["halt", "powerdown", "reboot"];
 
 /** QAPI guest-shutdown. It answers on failure only. */
@@ -13,12 +15,15 @@ export const guestShutdown = defineCommand({
   since: "0.15",
   arguments: { mode: optional(string()) },
   reply: "none",
-}, async ({ mode = "powerdown" }, { power }: CommandContext) => {
+  whileFrozen: "as-allowed",
+}, async ({ mode = "powerdown" }, { power, freezer }: ShutdownContext) => {
   const action = ACTIONS.find((candidate) => candidate === mode);
   if (action === undefined) {
     throw new QapiError(`mode is invalid (valid values are: ${ACTIONS.join("|")})`);
   }
   try {
+    // Talos could not unmount what is frozen.
+    await freezer.thaw("shutdown");
     await power.request(action);
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);

@@ -1,33 +1,19 @@
 import assert from "node:assert/strict";
-import { GuestFiles } from "../host/guest_files.ts";
-import { GuestProcesses } from "../host/guest_processes.ts";
-import { HandleNumbers } from "../host/handle_numbers.ts";
-import { Host } from "../host/host.ts";
-import { KernelFiles } from "../host/kernel_files.ts";
-import { Libc } from "../host/libc.ts";
 import { QapiError } from "../protocol/qapi_error.ts";
-import { silentLog } from "../telemetry/log.ts";
 import type { CommandContext, Power } from "./context.ts";
 import { guestShutdown } from "./shutdown.ts";
 
-function contextWith(libc: Libc, power: Power): CommandContext {
-  const roots = { procfs: "/proc", sysfs: "/sys", devfs: "/dev", rootfs: "/" };
-  const numbers = new HandleNumbers("/nonexistent");
-  return {
-    version: "1",
-    commandStates: () => [],
-    host: new Host(libc, new KernelFiles(libc), roots, () => []),
-    power,
-    guestFiles: new GuestFiles({ libc, root: "/", numbers, log: silentLog }),
-    guestProcesses: new GuestProcesses(libc, silentLog),
-    interfaces: { include: [], exclude: [] },
-  };
+function contextWith(
+  power: Power,
+  thaw: CommandContext["freezer"]["thaw"] = () => Promise.resolve(0),
+): Pick<CommandContext, "power" | "freezer"> {
+  const freeze = () => Promise.reject(new Error("not here"));
+  return { power, freezer: { state: "thawed", freeze, thaw } };
 }
 
 Deno.test("each mode is asked for, powerdown when none is given", async () => {
-  using libc = new Libc();
   const asked: string[] = [];
-  const context = contextWith(libc, {
+  const context = contextWith({
     request(action) {
       asked.push(action);
       return Promise.resolve();
@@ -41,8 +27,7 @@ Deno.test("each mode is asked for, powerdown when none is given", async () => {
 });
 
 Deno.test("a bad mode and a failing request are told to the client", async () => {
-  using libc = new Libc();
-  const context = contextWith(libc, { request: () => Promise.reject(new Error("no API")) });
+  const context = contextWith({ request: () => Promise.reject(new Error("no API")) });
   const run = async (mode: string) => await guestShutdown.execute({ mode }, context);
   const message = (text: string) => (error: unknown) => {
     assert.ok(error instanceof QapiError);
@@ -54,4 +39,27 @@ Deno.test("a bad mode and a failing request are told to the client", async () =>
     message("mode is invalid (valid values are: halt|powerdown|reboot)"),
   );
   await assert.rejects(run("reboot"), message("guest-shutdown (reboot) failed: no API"));
+});
+
+Deno.test("what is frozen is thawed first; what stays frozen keeps the machine on", async () => {
+  const events: string[] = [];
+  const power: Power = {
+    request(action) {
+      events.push(action);
+      return Promise.resolve();
+    },
+  };
+  await guestShutdown.execute(
+    {},
+    contextWith(power, (reason) => {
+      events.push(`thaw ${reason}`);
+      return Promise.resolve(1);
+    }),
+  );
+  assert.deepEqual(events.splice(0), ["thaw shutdown", "powerdown"]);
+  const context = contextWith(power, () => Promise.reject(new Error("failed to thaw /var")));
+  await assert.rejects(async () => await guestShutdown.execute({}, context), {
+    message: "guest-shutdown (powerdown) failed: failed to thaw /var",
+  });
+  assert.deepEqual(events, []);
 });

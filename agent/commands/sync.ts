@@ -8,6 +8,7 @@ export const guestSync = defineCommand({
   since: "0.15",
   arguments: { id: required(integer()) },
   reply: "value",
+  whileFrozen: "always",
 }, (values) => values.id);
 
 /** QAPI guest-sync-delimited. */
@@ -17,4 +18,5 @@ export const guestSyncDelimited = defineCommand({
   since: "1.1",
   arguments: { id: required(integer()) },
   reply: "delimited",
+  whileFrozen: "always",
 }, (values) => values.id);

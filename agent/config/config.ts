@@ -10,6 +10,9 @@ export interface Config {
   /** Patterns of mount points; empty: all but the volumes of pods. */
   readonly fsfreezeInclude: readonly string[];
   readonly fsfreezeExclude: readonly string[];
+  /** 0: never thaw by itself. */
+  readonly fsfreezeTimeoutMs: number;
+  readonly fsfreezeAllowEmpty: boolean;
   readonly statedir: string;
   readonly verbose: boolean;
   readonly daemonize: boolean;

@@ -21,6 +21,8 @@ export function dumpConfig(config: Config): string {
     ["path-rootfs", config.pathRootfs],
     ["fsfreeze-include", config.fsfreezeInclude],
     ["fsfreeze-exclude", config.fsfreezeExclude],
+    ["fsfreeze-timeout", `${config.fsfreezeTimeoutMs}ms`],
+    ["fsfreeze-allow-empty", config.fsfreezeAllowEmpty],
     ["interfaces-include", config.interfacesInclude],
     ["interfaces-exclude", config.interfacesExclude],
     ["talosconfig", config.talosconfig],

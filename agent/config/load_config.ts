@@ -155,6 +155,8 @@ function toConfig(values: ReadonlyMap<string, OptionValue>, sources: ConfigSourc
     fsfreezeHook: text("fsfreeze-hook"),
     fsfreezeInclude: list("fsfreeze-include") ?? [],
     fsfreezeExclude: list("fsfreeze-exclude") ?? [],
+    fsfreezeTimeoutMs: values.get("fsfreeze-timeout") as number,
+    fsfreezeAllowEmpty: values.get("fsfreeze-allow-empty") === true,
     statedir: text("statedir") ?? "",
     verbose: values.get("verbose") === true,
     daemonize,

@@ -204,6 +204,8 @@ Deno.test("a dump is read back as the same configuration", async () => {
     ["--drain-timeout=none", "--reboot-mode=force", "--talos-endpoint=a:1,b", "-btest"],
     ["--drain-timeout=1ms", "--talosconfig=/t", "--talos-context=c", "--path-rootfs=/r/"],
     ["--fsfreeze-include=/var,/var/mnt/*", "--fsfreeze-exclude=/var/mnt/scratch"],
+    ["--fsfreeze-timeout=2m", "--fsfreeze-allow-empty", "-F/hook"],
+    ["--fsfreeze-timeout=0"],
   ];
   for (const words of lines) {
     const config = await load({ words });

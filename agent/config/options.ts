@@ -180,6 +180,18 @@ export const OPTIONS: readonly Option[] = [
     help: "do not freeze and trim the file systems whose mount points match",
   },
   {
+    name: "fsfreeze-timeout",
+    kind: "duration",
+    default: "60s",
+    placeholder: "TIME",
+    help: "how long file systems may be frozen before the agent thaws them by itself; 0 for ever",
+  },
+  {
+    name: "fsfreeze-allow-empty",
+    kind: "boolean",
+    help: "let a freeze that covers no file system succeed, with 0, instead of failing",
+  },
+  {
     name: "interfaces-include",
     kind: "list",
     placeholder: "PATTERNS",

@@ -70,6 +70,8 @@ export const Errno = {
   EEXIST: 17,
   ENODEV: 19,
   ENOTDIR: 20,
+  EINVAL: 22,
+  ENOTTY: 25,
   EPIPE: 32,
   ENOTSOCK: 88,
   EOPNOTSUPP: 95,
@@ -80,10 +82,13 @@ export class LibcError extends Error {
   override readonly name = "LibcError";
   /** The error number, one of `Errno` or another of Linux'. */
   readonly errno: number;
+  /** strerror(3) of the error number. */
+  readonly explanation: string;
 
   constructor(what: string, errno: number, explanation: string) {
     super(`${what}: ${explanation}`);
     this.errno = errno;
+    this.explanation = explanation;
   }
 }
 

@@ -21,6 +21,11 @@ export interface CommandDeclaration<D extends ArgumentDeclarations> {
   readonly reply: ReplyKind;
   /** The Linux capability that the agent must have for it (capabilities(7)); left out when none. */
   readonly capability?: string;
+  /**
+   * Whether it runs while file systems are frozen: `always`, whatever the lists of `--allow-rpcs` and
+   * `--block-rpcs` say, or `as-allowed`, if they let it. Left out: it does not.
+   */
+  readonly whileFrozen?: "always" | "as-allowed";
 }
 
 /** A command as the dispatcher sees it. `Context` is what every handler gets beside its arguments. */

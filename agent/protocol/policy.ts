@@ -27,15 +27,27 @@ export class Policy {
   readonly #allow: ReadonlySet<string> | undefined;
   readonly #block: ReadonlySet<string> | undefined;
   readonly #defaults: ReadonlyMap<string, DefaultRule>;
+  readonly #frozen: () => boolean;
 
-  constructor(lists: PolicyLists, defaults: DefaultPolicy) {
+  /** `frozen` tells whether file systems are frozen now. */
+  constructor(
+    lists: PolicyLists,
+    defaults: DefaultPolicy,
+    frozen: () => boolean = () => false,
+  ) {
+    this.#frozen = frozen;
     this.#allow = lists.allow === undefined ? undefined : new Set(lists.allow);
     this.#block = lists.block === undefined ? undefined : new Set(lists.block);
     this.#defaults = new Map(Object.entries(defaults));
   }
 
   /** Why a command may not run, in words that fit behind a colon; undefined when it may. */
-  whyDisabled({ name }: CommandDeclaration<ArgumentDeclarations>): string | undefined {
+  whyDisabled(
+    { name, whileFrozen }: CommandDeclaration<ArgumentDeclarations>,
+  ): string | undefined {
+    if (this.#frozen() && whileFrozen !== "as-allowed") {
+      return whileFrozen === "always" ? undefined : "the agent is in frozen state";
+    }
     const rule = this.#defaults.get(name);
     if (rule?.access === "never") return rule.reason;
     if (this.#block?.has(name)) return NOT_ALLOWED;

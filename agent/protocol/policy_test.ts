@@ -57,3 +57,20 @@ Deno.test("no list opens a command that can never run", () => {
 Deno.test("a command with a name of Object.prototype is like any other", () => {
   assert.equal(policyWith({}).whyDisabled(command("constructor")), undefined);
 });
+
+Deno.test("while frozen only what is declared so runs, whatever the lists say", () => {
+  let frozen = false;
+  const policyWith = (block: readonly string[]) =>
+    new Policy({ allow: undefined, block }, {}, () => frozen);
+  const thaw = { ...command("thaw"), whileFrozen: "always" } as const;
+  const shutdown = { ...command("shutdown"), whileFrozen: "as-allowed" } as const;
+  const policy = policyWith(["thaw"]);
+  assert.equal(policy.whyDisabled(thaw), NOT_ALLOWED);
+  frozen = true;
+  assert.equal(policy.whyDisabled(thaw), undefined);
+  assert.equal(policy.whyDisabled(open), "the agent is in frozen state");
+  assert.equal(policy.whyDisabled(shutdown), undefined);
+  assert.equal(policyWith(["shutdown"]).whyDisabled(shutdown), NOT_ALLOWED);
+  frozen = false;
+  assert.equal(policy.whyDisabled(open), undefined);
+});

@@ -47,6 +47,12 @@ export class FixtureHost implements AsyncDisposable {
       commandStates: () => [],
       host: new Host(libc, new KernelFiles(libc), roots, () => []),
       power: { request: () => Promise.reject(new Error("no power in a fixture")) },
+      freezer: {
+        state: "thawed",
+        freeze: () => Promise.reject(new Error("no freeze in a fixture")),
+        thaw: () => Promise.resolve(0),
+      },
+      trim: () => Promise.resolve([]),
       interfaces: { include: [], exclude: [] },
       guestFiles: this.#guestFiles,
       guestProcesses: this.#guestProcesses,

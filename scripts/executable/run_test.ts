@@ -1,4 +1,4 @@
-import { deepEqual, equal, match, ok } from "node:assert/strict";
+import { deepEqual, equal, match, ok, rejects } from "node:assert/strict";
 import { FakeTalosApi } from "../../agent/testing/fake_talos_api_process.ts";
 import { GuestAgentClient } from "../vm/guest_agent_client.ts";
 
@@ -103,6 +103,7 @@ Deno.test("mistakes end with status 2 and one line that says what is allowed", a
     [["-m", "unix-listen"], /must specify a path/],
     [["call"], /usage/],
     [["call", "--local", "guest-ping", "[]"], /JSON object/],
+    [["call", "--local", "guest-fsfreeze-freeze"], /--path/],
   ];
   for (const [args, text] of cases) {
     const { code, stderr } = await execute(args);
@@ -250,4 +251,43 @@ Deno.test("files are opened and programs run once they are allowed", async () =>
     "out-data": "bwplCg==",
     "out-truncated": false,
   });
+});
+
+Deno.test("what a killed agent left frozen is thawed at the next start, by a thread", async () => {
+  // A root without mounts: the machine that runs this is not frozen.
+  const directory = await Deno.makeTempDir();
+  const marker = `${directory}/qga.state.isfrozen`;
+  await Deno.writeTextFile(marker, '9:9 "/var"\n');
+  await using agent = await RunningAgent.start("-t", directory, "--path-rootfs", directory);
+  {
+    await using client = await agent.client();
+    await client.sync();
+    equal(exists(marker), false);
+    equal(await client.execute("guest-fsfreeze-status"), "thawed");
+    deepEqual(await client.execute("guest-fstrim"), { paths: [] });
+    equal(await client.execute("guest-fsfreeze-thaw"), 0);
+    await rejects(client.execute("guest-fsfreeze-freeze"), /no file system to freeze/);
+  }
+  const { code, log } = await agent.stop("SIGTERM");
+  equal(code, 0);
+  match(log, /"device":"9:9"[^]*the last process had left frozen/);
+  await Deno.remove(directory, { recursive: true });
+});
+
+Deno.test("the freeze hook is run, and its failure keeps a freeze from beginning", async () => {
+  const directory = await Deno.makeTempDir();
+  const hook = `${directory}/hook`;
+  await Deno.writeTextFile(hook, `#!/bin/sh\necho $1 >>${directory}/said\nexit 3\n`);
+  await Deno.chmod(hook, 0o700);
+  const options = ["-t", directory, "--path-rootfs", directory, "--fsfreeze-allow-empty"];
+  await using agent = await RunningAgent.start(...options, `--fsfreeze-hook=${hook}`);
+  await using client = await agent.client();
+  await client.sync();
+  const failure = /child process has failed to execute fsfreeze hook: exit status 3/;
+  await rejects(client.execute("guest-fsfreeze-freeze"), failure);
+  equal(await client.execute("guest-fsfreeze-status"), "thawed");
+  await rejects(client.execute("guest-fsfreeze-thaw"), failure);
+  equal(await Deno.readTextFile(`${directory}/said`), "freeze\nthaw\n");
+  await agent.stop("SIGTERM");
+  await Deno.remove(directory, { recursive: true });
 });

@@ -1,0 +1,58 @@
+import { array, optional, string } from "../protocol/argument_type.ts";
+import { defineCommand } from "../protocol/command.ts";
+import { QapiError } from "../protocol/qapi_error.ts";
+import type { CommandContext } from "./context.ts";
+
+/** QAPI guest-fsfreeze-status. */
+export const guestFsfreezeStatus = defineCommand({
+  name: "guest-fsfreeze-status",
+  summary: "Whether the agent has frozen file systems; a freeze by others is not seen.",
+  since: "0.15",
+  arguments: {},
+  reply: "value",
+  whileFrozen: "always",
+}, (_values, { freezer }: CommandContext) => freezer.state === "thawed" ? "thawed" : "frozen");
+
+/** QAPI guest-fsfreeze-freeze. */
+export const guestFsfreezeFreeze = defineCommand({
+  name: "guest-fsfreeze-freeze",
+  summary:
+    "Freezes the node's file systems for a backup, /var last; --fsfreeze-timeout thaws them.",
+  since: "0.15",
+  arguments: {},
+  reply: "value",
+  capability: "CAP_SYS_ADMIN",
+}, async (_values, { freezer }: CommandContext) => await count(freezer.freeze()));
+
+/** QAPI guest-fsfreeze-freeze-list. */
+export const guestFsfreezeFreezeList = defineCommand(
+  {
+    name: "guest-fsfreeze-freeze-list",
+    summary: "Freezes those of the node's file systems that are mounted where the list says.",
+    since: "2.2",
+    arguments: { mountpoints: optional(array(string())) },
+    reply: "value",
+    capability: "CAP_SYS_ADMIN",
+  },
+  async ({ mountpoints }, { freezer }: CommandContext) => await count(freezer.freeze(mountpoints)),
+);
+
+/** QAPI guest-fsfreeze-thaw. */
+export const guestFsfreezeThaw = defineCommand({
+  name: "guest-fsfreeze-thaw",
+  summary: "Thaws what the agent has frozen, /var first.",
+  since: "0.15",
+  arguments: {},
+  reply: "value",
+  capability: "CAP_SYS_ADMIN",
+  whileFrozen: "always",
+}, async (_values, { freezer }: CommandContext) => await count(freezer.thaw("command")));
+
+async function count(operation: Promise<number>): Promise<bigint> {
+  try {
+    return BigInt(await operation);
+  } catch (error) {
+    if (!(error instanceof Error)) throw error;
+    throw new QapiError(error.message, "GenericError", { cause: error });
+  }
+}

@@ -1,0 +1,65 @@
+import type { DeviceNumber } from "./file_status.ts";
+import type { Mount } from "./mount_table.ts";
+
+/** What a marker says was to be frozen: these devices, or, left by qemu-ga, whatever is mounted. */
+export type MarkedDevices = readonly DeviceNumber[] | "all";
+
+/**
+ * The file `qga.state.isfrozen` in the state directory: it exists from before the first file system is
+ * frozen until after the last one is thawed, so that the next process knows what one left frozen that
+ * was killed. A line is a device number and a mount point as JSON: `8:2 "/var"`.
+ */
+export class FreezeMarker {
+  readonly #path: string;
+
+  constructor(stateDirectory: string) {
+    this.#path = `${stateDirectory}/qga.state.isfrozen`;
+  }
+
+  /**
+   * Makes the marker, whole or not at all. It is not changed afterwards: its directory may be frozen.
+   *
+   * @throws Error of Deno when the state directory is missing or cannot be written
+   */
+  write(mounts: readonly Mount[]): void {
+    const lines = mounts.map(({ device: { major, minor }, mountPoint }) =>
+      `${major}:${minor} ${JSON.stringify(mountPoint)}\n`
+    );
+    const unfinished = `${this.#path}.new`;
+    Deno.writeTextFileSync(unfinished, lines.join(""), { mode: 0o600 });
+    Deno.renameSync(unfinished, this.#path);
+  }
+
+  /**
+   * What the marker says; undefined when there is none.
+   *
+   * @throws Error of Deno when it exists and cannot be read
+   */
+  read(): MarkedDevices | undefined {
+    let text: string;
+    try {
+      text = Deno.readTextFileSync(this.#path);
+    } catch (error) {
+      if (error instanceof Deno.errors.NotFound) return undefined;
+      throw error;
+    }
+    const devices = Array.from(
+      text.matchAll(/^(\d+):(\d+) /gm),
+      ([, major, minor]) => ({ major: Number(major), minor: Number(minor) }),
+    );
+    return devices.length === 0 ? "all" : devices;
+  }
+
+  /**
+   * Removes the marker, if there is one.
+   *
+   * @throws Error of Deno when it cannot be removed
+   */
+  remove(): void {
+    try {
+      Deno.removeSync(this.#path);
+    } catch (error) {
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+    }
+  }
+}

@@ -1,0 +1,83 @@
+import type { Log } from "../telemetry/log.ts";
+import type { FileSystemCalls, TrimmedBytes } from "./file_system_thread.ts";
+import { Errno, LibcError } from "./libc.ts";
+import type { Mount } from "./mount_table.ts";
+
+/** What came of trimming one file system. */
+export interface TrimResult {
+  readonly mountPoint: string;
+  /** The bytes discarded, or in qemu-ga's words why none were. */
+  readonly outcome: TrimmedBytes | { readonly error: string };
+}
+
+/** What trimming works with. */
+export interface TrimOptions {
+  /** The file systems to trim, one mount for each, in mount order. */
+  readonly mounts: () => readonly Mount[];
+  /** Starts the thread that does it: a trim can take minutes. */
+  readonly startThread: () => Promise<FileSystemCalls>;
+  /** Aborted when the agent stops, which does not wait for a trim. */
+  readonly signal: AbortSignal;
+  readonly log: Log;
+}
+
+/**
+ * Discards the unused blocks of file systems, one after another, last mounted first (FITRIM). What one
+ * of them fails with is its outcome, and does not keep the others from being trimmed.
+ *
+ * @param minimum least length of a free range to discard, in bytes
+ * @throws LibcError when the mounts cannot be read
+ * @throws Error when the agent stops
+ */
+export async function trimFileSystems(
+  { mounts, startThread, signal, log }: TrimOptions,
+  minimum: bigint,
+): Promise<TrimResult[]> {
+  const startedAt = performance.now();
+  const results: TrimResult[] = [];
+  const toTrim = mounts().toReversed();
+  if (toTrim.length > 0) {
+    using thread = await startThread();
+    const stop = () => thread[Symbol.dispose]();
+    signal.addEventListener("abort", stop);
+    try {
+      for (const { path, mountPoint } of toTrim) {
+        signal.throwIfAborted();
+        results.push({ mountPoint, outcome: await trimOne(thread, path, minimum) });
+      }
+    } finally {
+      signal.removeEventListener("abort", stop);
+    }
+  }
+  const trimmed = results.flatMap(({ outcome }) => "error" in outcome ? [] : [outcome.trimmed]);
+  log.info("file systems trimmed", {
+    count: trimmed.length,
+    failed: results.length - trimmed.length,
+    bytes: trimmed.reduce((sum, bytes) => sum + bytes, 0n),
+    milliseconds: Math.round(performance.now() - startedAt),
+  });
+  return results;
+}
+
+async function trimOne(
+  thread: FileSystemCalls,
+  path: string,
+  minimum: bigint,
+): Promise<TrimResult["outcome"]> {
+  let handle: number;
+  try {
+    handle = await thread.open(path);
+  } catch (error) {
+    if (!(error instanceof LibcError)) throw error;
+    return { error: `failed to open: ${error.explanation}` };
+  }
+  try {
+    return await thread.trim(handle, minimum);
+  } catch (error) {
+    if (!(error instanceof LibcError)) throw error;
+    const isUnsupported = error.errno === Errno.ENOTTY || error.errno === Errno.EOPNOTSUPP;
+    return { error: isUnsupported ? "trim not supported" : `failed to trim: ${error.explanation}` };
+  } finally {
+    await thread.close(handle);
+  }
+}

@@ -1,0 +1,52 @@
+import assert from "node:assert/strict";
+import { FakeFileSystems, fakeMount } from "../testing/fake_file_systems.ts";
+import { LogRecorder } from "../testing/talos_log_recorder.ts";
+import { Errno } from "./libc.ts";
+import { trimFileSystems, type TrimOptions } from "./trim.ts";
+
+const MOUNTS = [1, 2, 3, 4, 5].map((minor) => fakeMount(`/${minor}`, minor));
+
+function optionsFor(kernel: FakeFileSystems): TrimOptions & { readonly log: LogRecorder } {
+  return {
+    mounts: () => kernel.mounts,
+    startThread: kernel.process(),
+    signal: new AbortController().signal,
+    log: new LogRecorder(),
+  };
+}
+
+Deno.test("each file system is trimmed, last mounted first, and tells its own outcome", async () => {
+  const kernel = new FakeFileSystems(MOUNTS);
+  kernel.at("/1").faults.trim = Errno.EOPNOTSUPP;
+  kernel.at("/2").faults.trim = Errno.ENOTTY;
+  kernel.at("/3").faults.trim = Errno.EIO;
+  kernel.at("/4").faults.open = Errno.ENOENT;
+  const options = optionsFor(kernel);
+  assert.deepEqual(await trimFileSystems(options, 65536n), [
+    { mountPoint: "/5", outcome: { trimmed: 2n ** 64n - 4096n, minimum: 65536n } },
+    { mountPoint: "/4", outcome: { error: "failed to open: No such file or directory" } },
+    { mountPoint: "/3", outcome: { error: "failed to trim: Input/output error" } },
+    { mountPoint: "/2", outcome: { error: "trim not supported" } },
+    { mountPoint: "/1", outcome: { error: "trim not supported" } },
+  ]);
+  assert.equal(kernel.openHandles, 0);
+  assert.equal(kernel.threads, 0);
+  const { count, failed, bytes } = options.log.lines[0]?.fields ?? {};
+  assert.deepEqual([count, failed, bytes], [1, 4, 2n ** 64n - 4096n]);
+});
+
+Deno.test("without file systems no thread is started", async () => {
+  const startThread = () => Promise.reject(new Error("not needed"));
+  const options = { ...optionsFor(new FakeFileSystems([])), startThread };
+  assert.deepEqual(await trimFileSystems(options, 0n), []);
+});
+
+Deno.test("an agent that stops does not wait for the rest", async () => {
+  const kernel = new FakeFileSystems(MOUNTS);
+  const stop = new AbortController();
+  const options = { ...optionsFor(kernel), signal: stop.signal };
+  const trimming = trimFileSystems(options, 0n);
+  stop.abort(new Error("the agent is stopping"));
+  await assert.rejects(trimming, /the agent is stopping/);
+  assert.deepEqual(kernel.callsOf("trim"), []);
+});
