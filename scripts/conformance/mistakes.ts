@@ -76,7 +76,7 @@ function structMistakes(members: ArgumentDeclarations): string[] {
     const others = right.filter(([other]) => other !== name);
     texts.push(objectText(others));
     texts.push(objectText([...others, ["unknown", "1"]]));
-    texts.push(objectText([...right, [name, rightText(type)], [name, rightText(type)]]));
+    texts.push(objectText([...others, [name, rightText(type)], [name, rightText(type)]]));
     for (const wrong of [...VALUES, ...inner(type)]) {
       texts.push(objectText([...others, [name, wrong]]));
       texts.push(objectText([[name, wrong], ...others]));

@@ -166,6 +166,7 @@ const FILE_SCENARIOS: readonly Scenario[] = [
     ["write", '"buf-b64":"YQ==","count":2'],
     CLOSE,
   ]),
+  file("closed twice", ["text"], [CLOSE, CLOSE, read()]),
   file("a device", ["/dev/null", "r+"], [write("x"), read(), CLOSE]),
   ...["rb", "wb", "a+b", "ab+", "r+b", "rb+", "w+b", "wb+", "ab"].map((mode) =>
     file(`mode ${mode}`, ["text", mode], [write("X"), seek(0, "set"), read(), CLOSE])
