@@ -62,7 +62,13 @@ const SUITES: readonly Suite[] = [
     name: "executable",
     quick: false,
     parts: ["compile", "newest", "vm"],
-    command: ["deno", ...TEST, "scripts/executable"],
+    command: ["deno", ...TEST, "scripts/executable/run_test.ts"],
+  },
+  {
+    name: "executable for arm64",
+    quick: false,
+    parts: ["compile-arm64", "arm64", "vm"],
+    command: ["deno", ...TEST, "scripts/executable/arm64_test.ts"],
   },
   {
     name: "conformance",

@@ -137,6 +137,21 @@ Deno.test("call runs a command in its own process and through a socket", async (
   match(unknown.stderr, /CommandNotFound/);
 });
 
+Deno.test("a machine that takes the connection down with it has obeyed guest-shutdown", async () => {
+  const directory = await Deno.makeTempDir();
+  const path = `${directory}/agent.sock`;
+  using listener = Deno.listen({ transport: "unix", path });
+  for (const [command, code] of [["guest-shutdown", 0], ["guest-ping", 2]] as const) {
+    const result = execute(["call", "--path", path, command]);
+    {
+      using connection = await listener.accept();
+      await connection.read(new Uint8Array(1000));
+    }
+    equal((await result).code, code, (await result).stderr);
+  }
+  await Deno.remove(directory, { recursive: true });
+});
+
 Deno.test("SIGTERM and SIGINT end the agent at once and leave nothing behind", async () => {
   for (const signal of ["SIGTERM", "SIGINT"] as const) {
     const directory = await Deno.makeTempDir();
