@@ -105,10 +105,10 @@ export class Host {
   }
 
   #osReleaseText(): string {
-    const paths = ["/etc/os-release", "/usr/lib/os-release"];
-    const texts = paths.map((path) =>
-      this.files.readAttribute(resolveInRoot(this.files, this.roots.rootfs, path))
-    );
-    return texts.find((text) => text !== undefined) ?? "";
+    for (const path of ["/etc/os-release", "/usr/lib/os-release"]) {
+      const text = this.files.readAttribute(resolveInRoot(this.files, this.roots.rootfs, path));
+      if (text !== undefined) return text;
+    }
+    return "";
   }
 }

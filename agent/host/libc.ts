@@ -8,9 +8,7 @@ const FILE_SYMBOLS = {
 } as const satisfies Deno.ForeignLibraryInterface;
 
 const DIRECTORY_SYMBOLS = {
-  opendir: { parameters: ["buffer"], result: "pointer" },
-  readdir: { parameters: ["pointer"], result: "pointer" },
-  closedir: { parameters: ["pointer"], result: "i32" },
+  getdents64: { parameters: ["i32", "buffer", "usize"], result: "i32" },
   readlink: { parameters: ["buffer", "buffer", "usize"], result: "i32" },
 } as const satisfies Deno.ForeignLibraryInterface;
 
@@ -105,7 +103,7 @@ export class Libc implements Disposable {
     return this.bind("file", FILE_SYMBOLS);
   }
 
-  /** opendir(3), readdir(3), closedir(3), readlink(2). */
+  /** getdents64(2), readlink(2). */
   get directory(): Deno.DynamicLibrary<typeof DIRECTORY_SYMBOLS>["symbols"] {
     return this.bind("directory", DIRECTORY_SYMBOLS);
   }

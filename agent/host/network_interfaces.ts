@@ -112,7 +112,9 @@ interface Link {
 
 function readLinks({ files, sysfs, procfs }: NetworkSources): Link[] {
   const directory = `${sysfs}/class/net`;
-  const defaultRoute = defaultRouteInterface(files.readAttribute(`${procfs}/net/route`) ?? "");
+  // A kernel without IPv4 has no such file.
+  const routes = `${procfs}/net/route`;
+  const defaultRoute = defaultRouteInterface(files.exists(routes) ? files.readText(routes) : "");
   const rank = (name: string): number => {
     if (name === defaultRoute) return 0;
     if (files.exists(`${directory}/${name}/device`)) return 1;
