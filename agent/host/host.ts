@@ -101,7 +101,9 @@ export class Host {
   }
 
   #kernel(name: string): string {
-    return this.files.readText(`${this.roots.procfs}/sys/kernel/${name}`).trim();
+    const path = `${this.roots.procfs}/sys/kernel/${name}`;
+    // What is missing is an error, which readText words.
+    return this.files.readAttributeIfPresent(path) ?? this.files.readText(path);
   }
 
   #osReleaseText(): string {

@@ -38,15 +38,21 @@ export class KernelFiles {
     const fd = this.#open(path, O_RDONLY);
     if (fd < 0) throw this.#libc.lastError(`open ${path}`);
     try {
-      let text = "";
+      let length = 0;
+      let bytes = this.#buffer;
       for (;;) {
-        const count = this.#read(fd);
+        const rest = bytes.subarray(length);
+        const count = this.#libc.frequent.read(fd, rest, BigInt(rest.length));
         if (count < 0) throw this.#libc.lastError(`read ${path}`);
-        if (count === 0) return text + this.#decoder.decode();
-        text += this.#decoder.decode(this.#buffer.subarray(0, count), { stream: true });
+        if (count === 0) return decodeText(this.#decoder, bytes, 0, length);
+        length += count;
+        if (length < bytes.length) continue;
+        const larger = new Uint8Array(2 * length);
+        larger.set(bytes);
+        bytes = larger;
       }
     } finally {
-      this.#libc.file.close(fd);
+      this.#libc.frequent.close(fd);
     }
   }
 
@@ -58,7 +64,7 @@ export class KernelFiles {
     const fd = this.#open(path, O_RDONLY);
     if (fd < 0) return undefined;
     const count = this.#read(fd);
-    this.#libc.file.close(fd);
+    this.#libc.frequent.close(fd);
     return count < 0 ? undefined : this.#attribute(count);
   }
 
@@ -78,7 +84,7 @@ export class KernelFiles {
       if (count < 0) throw this.#libc.lastError(`read ${path}`);
       return this.#attribute(count);
     } finally {
-      this.#libc.file.close(fd);
+      this.#libc.frequent.close(fd);
     }
   }
 
@@ -88,7 +94,7 @@ export class KernelFiles {
    * @throws LibcError when it cannot be opened or the kernel refuses the text
    */
   writeText(path: string, text: string): void {
-    const { write, close } = this.#libc.file;
+    const { write, close } = this.#libc.frequent;
     const fd = this.#libc.check(this.#open(path, O_WRONLY), `open ${path}`);
     try {
       const bytes = this.#encoder.encode(text);
@@ -112,7 +118,7 @@ export class KernelFiles {
     try {
       const names: string[] = [];
       for (;;) {
-        const length = this.#libc.directory.getdents64(fd, this.#buffer, BUFFER_LENGTH);
+        const length = this.#libc.frequent.getdents64(fd, this.#buffer, BUFFER_LENGTH);
         if (length < 0) throw this.#libc.lastError(`read directory ${path}`);
         if (length === 0) return names.sort();
         for (let offset = 0; offset < length;) {
@@ -122,51 +128,40 @@ export class KernelFiles {
         }
       }
     } finally {
-      this.#libc.file.close(fd);
+      this.#libc.frequent.close(fd);
     }
   }
 
   /** Where a symbolic link points, or undefined when the path is none or cannot be read. */
   readLink(path: string): string | undefined {
-    const length = this.#libc.directory.readlink(this.#cString(path), this.#buffer, PATH_MAX);
-    return length < 0 ? undefined : this.#text(0, length);
+    const length = this.#libc.frequent.readlink(this.#cString(path), this.#buffer, PATH_MAX);
+    return length < 0 ? undefined : decodeText(this.#decoder, this.#buffer, 0, length);
   }
 
   /** Whether a path can be reached, whatever it is. */
   exists(path: string): boolean {
-    const fd = this.#open(path, O_PATH);
-    if (fd >= 0) this.#libc.file.close(fd);
+    // Before anything is read: the configuration asks at the start of the agent.
+    const { open, close } = this.#libc.file;
+    const fd = open(this.#cString(path), O_PATH | O_CLOEXEC, 0);
+    if (fd >= 0) close(fd);
     return fd >= 0;
   }
 
   #open(path: string, flags: number): number {
-    return this.#libc.file.open(this.#cString(path), flags | O_CLOEXEC, 0);
+    return this.#libc.frequent.open(this.#cString(path), flags | O_CLOEXEC, 0);
   }
 
   #read(fd: number): number {
-    return this.#libc.file.read(fd, this.#buffer, BUFFER_LENGTH);
+    return this.#libc.frequent.read(fd, this.#buffer, BUFFER_LENGTH);
   }
 
   #attribute(length: number): string {
-    return this.#text(0, length).trim();
+    return decodeText(this.#decoder, this.#buffer, 0, length).trim();
   }
 
   #entryName(entry: number): string {
     const start = entry + ENTRY_NAME_OFFSET;
-    return this.#text(start, this.#buffer.indexOf(0, start));
-  }
-
-  /** A part of the buffer. A decoder's call costs more than the characters of most attributes. */
-  #text(start: number, end: number): string {
-    let text = "";
-    for (let index = start; index < end; index++) {
-      const byte = this.#buffer[index] ?? 0;
-      if (byte >= 0x80 || index - start > SHORT) {
-        return this.#decoder.decode(this.#buffer.subarray(start, end));
-      }
-      text += String.fromCharCode(byte);
-    }
-    return text;
+    return decodeText(this.#decoder, this.#buffer, start, this.#buffer.indexOf(0, start));
   }
 
   /** A path as C wants it, in the buffer, which is free before anything is read. */
@@ -176,4 +171,20 @@ export class KernelFiles {
     this.#buffer[written] = 0;
     return this.#buffer;
   }
+}
+
+/** The text from `start` to `end`. A decoder's call costs more than the bytes of most attributes. */
+function decodeText(
+  decoder: TextDecoder,
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+): string {
+  let text = "";
+  for (let index = start; index < end; index++) {
+    const byte = bytes[index] ?? 0;
+    if (byte >= 0x80 || index - start > SHORT) return decoder.decode(bytes.subarray(start, end));
+    text += String.fromCharCode(byte);
+  }
+  return text;
 }

@@ -154,5 +154,6 @@ function hardwareAddress(text: string | undefined): string | undefined {
 function withoutLabel(addresses: readonly LabelledAddress[] = []): InterfaceAddress[] {
   return addresses
     .map(({ family, address, prefix }) => ({ family, address, prefix }))
-    .sort((one, other) => one.family.localeCompare(other.family));
+    // IPv4 before IPv6, as getifaddrs(3) has it.
+    .sort((one, other) => one.family < other.family ? -1 : Number(one.family > other.family));
 }
