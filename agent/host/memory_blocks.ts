@@ -61,10 +61,11 @@ export function switchMemoryBlock(
  * @throws LibcError when the kernel has no memory blocks, in the words of qemu-ga, or does not tell
  */
 export function readMemoryBlockSize(libc: Libc, files: KernelFiles, sysfs: string): bigint {
-  if (!hasMemoryBlocks(files, sysfs)) {
-    throw new LibcError(`open("${root(sysfs)}/")`, Errno.ENOENT, libc.explain(Errno.ENOENT));
-  }
-  return BigInt(`0x${files.readText(`${root(sysfs)}/block_size_bytes`).trim()}`);
+  const path = `${root(sysfs)}/block_size_bytes`;
+  const size = files.readAttributeIfPresent(path);
+  if (size !== undefined) return BigInt(`0x${size}`);
+  const what = hasMemoryBlocks(files, sysfs) ? `open ${path}` : `open("${root(sysfs)}/")`;
+  throw new LibcError(what, Errno.ENOENT, libc.explain(Errno.ENOENT));
 }
 
 function root(sysfs: string): string {

@@ -18,8 +18,11 @@ export interface VirtualCpu {
  */
 export function readVirtualCpus(libc: Libc, files: KernelFiles, sysfs: string): VirtualCpu[] {
   const path = `${sysfs}/devices/system/cpu`;
-  if (!files.exists(path)) throw absent(libc, `failed to list entries: ${path}`);
-  return files.list(path)
+  const entries = files.list(path);
+  if (entries.length === 0 && !files.exists(path)) {
+    throw absent(libc, `failed to list entries: ${path}`);
+  }
+  return entries
     .filter((name) => /^cpu\d+$/.test(name))
     .map((name) => BigInt(name.slice("cpu".length)))
     .sort((one, other) => Number(one - other))
