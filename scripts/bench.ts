@@ -1,3 +1,4 @@
+import { readRows } from "./benchmark/read_rows.ts";
 import { formatTable, type Row, rowsOrFailure } from "./benchmark/row.ts";
 import { shutdownRow } from "./benchmark/shutdown_row.ts";
 import { startRow } from "./benchmark/start_row.ts";
@@ -15,6 +16,7 @@ async function bench(quick: boolean): Promise<readonly Row[]> {
   const peer = await stockAgent();
   const measurements: readonly (readonly [string, () => Promise<readonly Row[]>])[] = [
     ["unix socket", () => pingRows(OURS, peer)],
+    ["commands that read", () => readRows(OURS, peer)],
     ["start", async () => [await startRow(OURS)]],
     ["slow reader", () => slowReaderRows(OURS, peer)],
     ["shutdown", async () => [await shutdownRow(OURS)]],

@@ -45,7 +45,9 @@ async function demo(keep: boolean): Promise<void> {
     tell(`The VM stays up. Talk to ${guest.agentSocket}, for example with`);
     console.log(`          dist/qemu-ga-talos call --path ${guest.agentSocket} guest-get-osinfo`);
     console.log("          or send guest-shutdown. Ctrl-C ends the VM.");
-    await Promise.race([actAsMachined(api, guest), guest.exited, interrupted()]);
+    const end = Promise.race([guest.exited, interrupted()]).then(() => false);
+    // A reboot brings the VM back; only a shutdown ends it.
+    while (await Promise.race([actAsMachined(api, guest).then(() => true), end]));
     return;
   }
   await using agent = await guest.agent();

@@ -9,6 +9,8 @@ interface Suite {
   readonly program?: { readonly name: string; readonly remedy: string };
   /** The command line; `{junit}` stands for the file that the test runner reports to. */
   readonly command: readonly string[];
+  /** What of the output of a success is worth reading. */
+  readonly report?: RegExp;
 }
 
 interface Outcome {
@@ -60,7 +62,21 @@ const SUITES: readonly Suite[] = [
     name: "executable",
     quick: false,
     parts: ["compile", "newest", "vm"],
-    command: ["deno", ...TEST, "scripts/executable"],
+    command: ["deno", ...TEST, "scripts/executable/run_test.ts"],
+  },
+  {
+    name: "executable for arm64",
+    quick: false,
+    parts: ["compile-arm64", "arm64", "vm"],
+    command: ["deno", ...TEST, "scripts/executable/arm64_test.ts"],
+  },
+  {
+    name: "conformance",
+    quick: false,
+    parts: ["compile", "qemu-ga", "newest"],
+    // A quiet test would keep its table to itself.
+    command: ["deno", ...TEST.filter((word) => word !== "--quiet"), "scripts/conformance"],
+    report: /^suite +requests[^]*?(?=^-)/m,
   },
   {
     name: "clients",
@@ -133,6 +149,7 @@ async function runSuite(suite: Suite): Promise<Outcome> {
     const command = suite.command.map((word) => word.replace("{junit}", junit));
     const { success, output } = await capture(command);
     if (!success) console.log(output);
+    else if (suite.report !== undefined) console.log(suite.report.exec(output)?.[0].trimEnd());
     const counts = count(await Deno.readTextFile(junit), success);
     return { suite: suite.name, ...counts, skipped: undefined, seconds: seconds() };
   } finally {

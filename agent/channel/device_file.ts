@@ -151,7 +151,7 @@ export class DeviceFile implements AsyncDisposable {
         if (this.#closed || this.#generation !== generation) return false;
         const edges = this.#edgeCount;
         const rest = bytes.subarray(offset) as Uint8Array<ArrayBuffer>;
-        const count = this.#libc.file.write(this.#fd, rest, BigInt(rest.length));
+        const count = this.#libc.frequent.write(this.#fd, rest, BigInt(rest.length));
         if (count >= 0) {
           offset += count;
           continue;
@@ -180,7 +180,7 @@ export class DeviceFile implements AsyncDisposable {
   /** `away`: nobody is on the other side; `nothing`: somebody may be, but has sent nothing. */
   #tryRead(): Uint8Array | "away" | "nothing" {
     if (this.#failure !== undefined) return "away";
-    const count = this.#libc.file.read(this.#fd, this.#buffer, READ_LENGTH);
+    const count = this.#libc.frequent.read(this.#fd, this.#buffer, READ_LENGTH);
     if (count > 0) {
       this.#readCount++;
       this.#listenSoon ??= setTimeout(() => {

@@ -1,3 +1,4 @@
+import { COMMANDS } from "../commands/all.ts";
 import { ConfigError } from "../config/config_error.ts";
 import type { Option } from "../config/option.ts";
 import { KernelFiles } from "../host/kernel_files.ts";
@@ -83,6 +84,10 @@ async function callSocket(path: string, request: JsonObject): Promise<JsonObject
       if (message.value["id"] === "call") return message.value;
       if (message.value["id"] === "end") return undefined;
     }
+  }
+  // A machine that goes down takes the connection with it.
+  if (COMMANDS.some(({ name, reply }) => name === request.execute && reply === "none")) {
+    return undefined;
   }
   throw new ConfigError(`the agent on ${path} closed the connection without an answer`);
 }

@@ -101,14 +101,16 @@ export class Host {
   }
 
   #kernel(name: string): string {
-    return this.files.readText(`${this.roots.procfs}/sys/kernel/${name}`).trim();
+    const path = `${this.roots.procfs}/sys/kernel/${name}`;
+    // What is missing is an error, which readText words.
+    return this.files.readAttributeIfPresent(path) ?? this.files.readText(path);
   }
 
   #osReleaseText(): string {
-    const paths = ["/etc/os-release", "/usr/lib/os-release"];
-    const texts = paths.map((path) =>
-      this.files.readAttribute(resolveInRoot(this.files, this.roots.rootfs, path))
-    );
-    return texts.find((text) => text !== undefined) ?? "";
+    for (const path of ["/etc/os-release", "/usr/lib/os-release"]) {
+      const text = this.files.readAttribute(resolveInRoot(this.files, this.roots.rootfs, path));
+      if (text !== undefined) return text;
+    }
+    return "";
   }
 }

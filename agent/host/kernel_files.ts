@@ -1,22 +1,29 @@
-import { cString, Errno, type Libc, LibcError } from "./libc.ts";
+import { Errno, type Libc } from "./libc.ts";
 
 const O_RDONLY = 0;
 const O_WRONLY = 1;
+const O_DIRECTORY = 0o200000;
 const O_CLOEXEC = 0o2000000;
 const O_PATH = 0o10000000;
-const CHUNK = 4096;
-const PATH_MAX = 4096;
-// Offset of d_name in struct dirent of 64-bit glibc.
-const DIRENT_NAME_OFFSET = 19;
+const BUFFER_SIZE = 32 * 1024;
+const BUFFER_LENGTH = BigInt(BUFFER_SIZE);
+const PATH_MAX = 4096n;
+const SHORT = 64;
+// Offsets in struct linux_dirent64 (getdents64(2)).
+const ENTRY_LENGTH_OFFSET = 16;
+const ENTRY_NAME_OFFSET = 19;
 
 /**
- * Reads files and directories of the kernel's trees, and writes attributes. It goes through libc, because Deno refuses
- * literal paths under /proc, /sys and /dev to a program that does not have all permissions.
+ * Reads files and directories of the kernel's trees. It goes through libc, because Deno refuses
+ * literal paths under /proc, /sys and /dev to a program that does not have all permissions. Some
+ * commands read hundreds of files, so nothing is made anew for each.
  */
 export class KernelFiles {
   readonly #libc: Libc;
   readonly #decoder = new TextDecoder();
   readonly #encoder = new TextEncoder();
+  readonly #buffer = new Uint8Array(BUFFER_SIZE);
+  readonly #view = new DataView(this.#buffer.buffer);
 
   constructor(libc: Libc) {
     this.#libc = libc;
@@ -28,45 +35,56 @@ export class KernelFiles {
    * @throws LibcError when it cannot be opened or read
    */
   readText(path: string): string {
-    const { open, read, close } = this.#libc.file;
-    const fd = this.#libc.check(open(cString(path), O_RDONLY | O_CLOEXEC, 0), `open ${path}`);
+    const fd = this.#open(path, O_RDONLY);
+    if (fd < 0) throw this.#libc.lastError(`open ${path}`);
     try {
-      let text = "";
-      const chunk = new Uint8Array(CHUNK);
+      let length = 0;
+      let bytes = this.#buffer;
       for (;;) {
-        const count = this.#libc.check(read(fd, chunk, BigInt(chunk.length)), `read ${path}`);
-        if (count === 0) return text + this.#decoder.decode();
-        text += this.#decoder.decode(chunk.subarray(0, count), { stream: true });
+        const rest = bytes.subarray(length);
+        const count = this.#libc.frequent.read(fd, rest, BigInt(rest.length));
+        if (count < 0) throw this.#libc.lastError(`read ${path}`);
+        if (count === 0) return decodeText(this.#decoder, bytes, 0, length);
+        length += count;
+        if (length < bytes.length) continue;
+        const larger = new Uint8Array(2 * length);
+        larger.set(bytes);
+        bytes = larger;
       }
     } finally {
-      close(fd);
+      this.#libc.frequent.close(fd);
     }
   }
 
   /**
-   * The text of a one-line attribute without white space around it; undefined when there is no such
-   * attribute or the kernel refuses to tell it.
+   * The text of an attribute of sysfs, or of a file of 32 KiB at most, without white space around it:
+   * what one read(2) gives. Undefined when it is not there or the kernel refuses to tell it.
    */
   readAttribute(path: string): string | undefined {
-    try {
-      return this.readText(path).trim();
-    } catch (error) {
-      if (error instanceof LibcError) return undefined;
-      throw error;
-    }
+    const fd = this.#open(path, O_RDONLY);
+    if (fd < 0) return undefined;
+    const count = this.#read(fd);
+    this.#libc.frequent.close(fd);
+    return count < 0 ? undefined : this.#attribute(count);
   }
 
   /**
-   * The text of an attribute without white space around it; undefined when there is no such attribute.
+   * As `readAttribute`, but only what is not there is undefined.
    *
    * @throws LibcError when it is there and cannot be read
    */
   readAttributeIfPresent(path: string): string | undefined {
+    const fd = this.#open(path, O_RDONLY);
+    if (fd < 0) {
+      if (this.#libc.errno() === Errno.ENOENT) return undefined;
+      throw this.#libc.lastError(`open ${path}`);
+    }
     try {
-      return this.readText(path).trim();
-    } catch (error) {
-      if (error instanceof LibcError && error.errno === Errno.ENOENT) return undefined;
-      throw error;
+      const count = this.#read(fd);
+      if (count < 0) throw this.#libc.lastError(`read ${path}`);
+      return this.#attribute(count);
+    } finally {
+      this.#libc.frequent.close(fd);
     }
   }
 
@@ -76,8 +94,8 @@ export class KernelFiles {
    * @throws LibcError when it cannot be opened or the kernel refuses the text
    */
   writeText(path: string, text: string): void {
-    const { open, write, close } = this.#libc.file;
-    const fd = this.#libc.check(open(cString(path), O_WRONLY | O_CLOEXEC, 0), `open ${path}`);
+    const { write, close } = this.#libc.frequent;
+    const fd = this.#libc.check(this.#open(path, O_WRONLY), `open ${path}`);
     try {
       const bytes = this.#encoder.encode(text);
       this.#libc.check(write(fd, bytes, BigInt(bytes.length)), `write ${path}`);
@@ -92,37 +110,81 @@ export class KernelFiles {
    * @throws LibcError when it cannot be read for another reason
    */
   list(path: string): string[] {
-    const { opendir, readdir, closedir } = this.#libc.directory;
-    const directory = opendir(cString(path));
-    if (directory === null) {
-      const error = this.#libc.lastError(`open directory ${path}`);
-      if (error.errno === Errno.ENOENT) return [];
-      throw error;
+    const fd = this.#open(path, O_RDONLY | O_DIRECTORY);
+    if (fd < 0) {
+      if (this.#libc.errno() === Errno.ENOENT) return [];
+      throw this.#libc.lastError(`open directory ${path}`);
     }
     try {
       const names: string[] = [];
-      for (let entry = readdir(directory); entry !== null; entry = readdir(directory)) {
-        const name = Deno.UnsafePointerView.getCString(entry, DIRENT_NAME_OFFSET);
-        if (name !== "." && name !== "..") names.push(name);
+      for (;;) {
+        const length = this.#libc.frequent.getdents64(fd, this.#buffer, BUFFER_LENGTH);
+        if (length < 0) throw this.#libc.lastError(`read directory ${path}`);
+        if (length === 0) return names.sort();
+        for (let offset = 0; offset < length;) {
+          const name = this.#entryName(offset);
+          if (name !== "." && name !== "..") names.push(name);
+          offset += this.#view.getUint16(offset + ENTRY_LENGTH_OFFSET, true);
+        }
       }
-      return names.sort();
     } finally {
-      closedir(directory);
+      this.#libc.frequent.close(fd);
     }
   }
 
   /** Where a symbolic link points, or undefined when the path is none or cannot be read. */
   readLink(path: string): string | undefined {
-    const target = new Uint8Array(PATH_MAX);
-    const length = this.#libc.directory.readlink(cString(path), target, BigInt(PATH_MAX));
-    return length < 0 ? undefined : this.#decoder.decode(target.subarray(0, length));
+    const length = this.#libc.frequent.readlink(this.#cString(path), this.#buffer, PATH_MAX);
+    return length < 0 ? undefined : decodeText(this.#decoder, this.#buffer, 0, length);
   }
 
   /** Whether a path can be reached, whatever it is. */
   exists(path: string): boolean {
+    // Before anything is read: the configuration asks at the start of the agent.
     const { open, close } = this.#libc.file;
-    const fd = open(cString(path), O_PATH | O_CLOEXEC, 0);
+    const fd = open(this.#cString(path), O_PATH | O_CLOEXEC, 0);
     if (fd >= 0) close(fd);
     return fd >= 0;
   }
+
+  #open(path: string, flags: number): number {
+    return this.#libc.frequent.open(this.#cString(path), flags | O_CLOEXEC, 0);
+  }
+
+  #read(fd: number): number {
+    return this.#libc.frequent.read(fd, this.#buffer, BUFFER_LENGTH);
+  }
+
+  #attribute(length: number): string {
+    return decodeText(this.#decoder, this.#buffer, 0, length).trim();
+  }
+
+  #entryName(entry: number): string {
+    const start = entry + ENTRY_NAME_OFFSET;
+    return decodeText(this.#decoder, this.#buffer, start, this.#buffer.indexOf(0, start));
+  }
+
+  /** A path as C wants it, in the buffer, which is free before anything is read. */
+  #cString(path: string): Uint8Array<ArrayBuffer> {
+    const { read, written } = this.#encoder.encodeInto(path, this.#buffer);
+    if (read < path.length || written === BUFFER_SIZE) throw new Error(`a path too long: ${path}`);
+    this.#buffer[written] = 0;
+    return this.#buffer;
+  }
+}
+
+/** The text from `start` to `end`. A decoder's call costs more than the bytes of most attributes. */
+function decodeText(
+  decoder: TextDecoder,
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+): string {
+  let text = "";
+  for (let index = start; index < end; index++) {
+    const byte = bytes[index] ?? 0;
+    if (byte >= 0x80 || index - start > SHORT) return decoder.decode(bytes.subarray(start, end));
+    text += String.fromCharCode(byte);
+  }
+  return text;
 }

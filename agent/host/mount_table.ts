@@ -30,8 +30,8 @@ interface MountinfoEntry extends Omit<Mount, "path"> {
 const UNSEEN = "";
 
 /**
- * The host's mounts that can be reached by their paths, in the kernel's order. A mount that another
- * one hides, at its mount point or above, is left out: opening its path would lead to the other one.
+ * The host's mounts of block devices, and all of btrfs, whose device number is none of a block device,
+ * that can be reached by their paths, in the kernel's order. A mount that another one hides, at its mount point or above, is left out: opening its path would lead to the other one.
  *
  * The table is that of the agent's own mount namespace, since the paths are opened in it. So it is
  * read from the agent's own `/proc`, and not through `--path-procfs`: the tree mounted there can
@@ -57,11 +57,13 @@ export function parseMountinfo(text: string, rootfs: string): Mount[] {
     const entry = parseLine(line);
     if (entry !== undefined) byId.set(entry.id, entry);
   }
-  const reachable = reachableEntries(byId);
+  const lookUp = mountLookup(byId);
   const mounts: Mount[] = [];
   for (const entry of byId.values()) {
+    // A node has thousands of mounts in memory and overlays, and a handful on block devices.
+    if (entry.device.major === 0 && entry.fileSystemType !== "btrfs") continue;
     const mountPoint = withoutPrefix(entry.mountPoint, rootfs);
-    if (mountPoint === undefined || !reachable.has(entry)) continue;
+    if (mountPoint === undefined || lookUp(entry.mountPoint) !== entry) continue;
     const { id: _id, parent: _parent, ...rest } = entry;
     mounts.push({ ...rest, mountPoint, path: entry.mountPoint });
   }
@@ -103,8 +105,10 @@ function unescape(field: string): string {
   );
 }
 
-/** The entries to which the kernel comes when it looks their mount points up. */
-function reachableEntries(byId: ReadonlyMap<string, MountinfoEntry>): Set<MountinfoEntry> {
+/** Finds the entry to which the kernel comes when it looks a path up. */
+function mountLookup(
+  byId: ReadonlyMap<string, MountinfoEntry>,
+): (path: string) => MountinfoEntry | undefined {
   const place = (parent: string, mountPoint: string): string => `${parent} ${mountPoint}`;
   const byPlace = new Map<string, MountinfoEntry>();
   for (const entry of byId.values()) {
@@ -112,7 +116,7 @@ function reachableEntries(byId: ReadonlyMap<string, MountinfoEntry>): Set<Mounti
     const seen = parent !== id && byId.has(parent);
     byPlace.set(place(seen ? parent : UNSEEN, entry.mountPoint), entry);
   }
-  const lookUp = (path: string): MountinfoEntry | undefined => {
+  return (path) => {
     let found: MountinfoEntry | undefined;
     for (const prefix of prefixes(path)) {
       for (;;) {
@@ -124,7 +128,6 @@ function reachableEntries(byId: ReadonlyMap<string, MountinfoEntry>): Set<Mounti
     }
     return found;
   };
-  return new Set([...byId.values()].filter((entry) => lookUp(entry.mountPoint) === entry));
 }
 
 /** `/`, `/a`, `/a/b` for `/a/b`. */

@@ -112,7 +112,9 @@ interface Link {
 
 function readLinks({ files, sysfs, procfs }: NetworkSources): Link[] {
   const directory = `${sysfs}/class/net`;
-  const defaultRoute = defaultRouteInterface(files.readAttribute(`${procfs}/net/route`) ?? "");
+  // A kernel without IPv4 has no such file.
+  const routes = `${procfs}/net/route`;
+  const defaultRoute = defaultRouteInterface(files.exists(routes) ? files.readText(routes) : "");
   const rank = (name: string): number => {
     if (name === defaultRoute) return 0;
     if (files.exists(`${directory}/${name}/device`)) return 1;
@@ -152,5 +154,6 @@ function hardwareAddress(text: string | undefined): string | undefined {
 function withoutLabel(addresses: readonly LabelledAddress[] = []): InterfaceAddress[] {
   return addresses
     .map(({ family, address, prefix }) => ({ family, address, prefix }))
-    .sort((one, other) => one.family.localeCompare(other.family));
+    // IPv4 before IPv6, as getifaddrs(3) has it.
+    .sort((one, other) => one.family < other.family ? -1 : Number(one.family > other.family));
 }

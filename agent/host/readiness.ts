@@ -83,7 +83,7 @@ export class Readiness implements Disposable {
     this.#request.setInt32(0, this.#fd, true);
     this.#request.setInt16(4, events, true);
     this.#request.setInt16(6, 0, true);
-    const count = this.#libc.event.poll(this.#pollfd, 1n, milliseconds);
+    const count = this.#libc.frequent.poll(this.#pollfd, 1n, milliseconds);
     if (count < 0 && this.#libc.errno() !== Errno.EINTR) throw this.#libc.lastError("poll");
     return this.#request.getInt16(6, true);
   }

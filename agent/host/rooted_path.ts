@@ -12,7 +12,8 @@ const MAXIMUM_LINKS = 40;
  * @throws Error when there are too many links (a loop)
  */
 export function resolveInRoot(files: KernelFiles, root: string, path: string): string {
-  const base = root === "/" ? "" : root;
+  // There the kernel follows them itself.
+  if (root === "/") return path;
   const rest = path.split("/");
   let resolved: string[] = [];
   let links = 0;
@@ -22,7 +23,7 @@ export function resolveInRoot(files: KernelFiles, root: string, path: string): s
       resolved.pop();
       continue;
     }
-    const target = files.readLink(`${base}/${[...resolved, component].join("/")}`);
+    const target = files.readLink(`${root}/${[...resolved, component].join("/")}`);
     if (target === undefined) {
       resolved.push(component);
       continue;
@@ -33,5 +34,5 @@ export function resolveInRoot(files: KernelFiles, root: string, path: string): s
     if (target.startsWith("/")) resolved = [];
     rest.unshift(...target.split("/"));
   }
-  return `${base}/${resolved.join("/")}`;
+  return `${root}/${resolved.join("/")}`;
 }

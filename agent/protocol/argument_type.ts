@@ -5,6 +5,10 @@ import { QapiError } from "./qapi_error.ts";
 export interface ArgumentType<T> {
   /** The type's name as the schema and the documentation have it. */
   readonly name: string;
+  /** Of an array: the type of its items. */
+  readonly items?: ArgumentType<unknown>;
+  /** Of a struct: its members. */
+  readonly members?: ArgumentDeclarations;
   /**
    * @param value what the client sent
    * @param path where it stands, such as `vcpus[0].online`
@@ -145,6 +149,7 @@ export function alternate<N = never, B = never, S = never>(
 export function array<T>(items: ArgumentType<T>): ArgumentType<readonly T[]> {
   return {
     name: `[${items.name}]`,
+    items,
     check(value, path) {
       if (!Array.isArray(value)) throw wrongType(path, "array");
       return value.map((item: JsonValue, index) => items.check(item, `${path}[${index}]`));
@@ -159,6 +164,7 @@ export function struct<D extends ArgumentDeclarations>(
 ): ArgumentType<ArgumentValues<D>> {
   return {
     name,
+    members,
     check(value, path) {
       if (!isJsonObject(value)) throw wrongType(path, "object");
       return checkMembers(members, value, `${path}.`);

@@ -21,6 +21,7 @@ interface Request {
 }
 
 const NO_ARGUMENTS: JsonObject = {};
+const SHORT = 64;
 const encoder = new TextEncoder();
 
 /**
@@ -134,11 +135,7 @@ function successReply(
   const text = id === undefined
     ? `{"return": ${writeJson(result)}}\n`
     : `{"return": ${writeJson(result)}, "id": ${writeJson(id)}}\n`;
-  if (!delimited) return encoder.encode(text);
-  const reply = new Uint8Array(text.length + 1);
-  reply[0] = 0xff;
-  encoder.encodeInto(text, reply.subarray(1));
-  return reply;
+  return latin1Bytes(delimited ? `\u00ff${text}` : text);
 }
 
 function errorReply(error: QapiError, id: JsonValue | undefined): Uint8Array {
@@ -146,5 +143,14 @@ function errorReply(error: QapiError, id: JsonValue | undefined): Uint8Array {
     error: { class: error.errorClass, desc: error.message },
     ...(id === undefined ? {} : { id }),
   };
-  return encoder.encode(`${writeJson(reply)}\n`);
+  return latin1Bytes(`${writeJson(reply)}\n`);
+}
+
+/** The bytes of a text whose characters are below U+0100, as all of a reply are. */
+function latin1Bytes(text: string): Uint8Array {
+  const bytes = new Uint8Array(text.length);
+  // An encoder's call costs more than a short text, which most replies are.
+  if (text.length > SHORT && encoder.encodeInto(text, bytes).read === text.length) return bytes;
+  for (let index = 0; index < text.length; index++) bytes[index] = text.charCodeAt(index);
+  return bytes;
 }

@@ -61,6 +61,17 @@ const TRANSCRIPT: readonly (readonly [string, readonly string[]])[] = [
   ['{"a":"\\udc00"}', ["\\udc00 is not a valid Unicode character"]],
   ['{"a":"\\u12g4"}', ["\\u12g4 is not a valid Unicode character"]],
   ['{"a":"\\u12"}', ['\\u12" is not a valid Unicode character']],
+  // As many bytes as the escape should have are shown, whatever they are.
+  ['{"a":"\\u12\xc3\xa9"}', ["\\u12é is not a valid Unicode character"]],
+  ['{"a":"\\u12\xc3\xa94"}', ["\\u12é is not a valid Unicode character"]],
+  ['{"a":"\\u1\xf0\x9f\x98\x80"}', ["\\u1\ufffd is not a valid Unicode character"]],
+  ['{"a":"\\u12\x804"}', ["\\u12\ufffd4 is not a valid Unicode character"]],
+  // Of several mistakes the first one is told.
+  ['{"a":"\\q\x80"}', ["invalid escape sequence in string"]],
+  ['{"a":"\x80\\q"}', ["invalid UTF-8 sequence in string"]],
+  ['{"a":"\\\x80"}', ["invalid escape sequence in string"]],
+  ['{"a":"\\ud800\x80"}', ["\\ud800 is not a valid Unicode character"]],
+  ['{"a":"\\n\x80\\ud800"}', ["invalid UTF-8 sequence in string"]],
   ['{"a":"\\ufffe"}', ["\\ufffe is not a valid Unicode character"]],
   ['{"a":"\\uFDD0"}', ["\\uFDD0 is not a valid Unicode character"]],
   ['{"a":"\xc3"}', ["invalid UTF-8 sequence in string"]],

@@ -5,8 +5,11 @@ export class JsonStringError extends Error {
 
 const BACKSLASH = 0x5c;
 const SHORT = 64;
+/** The length of `\uXXXX`. */
+const UNICODE_ESCAPE = 6;
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 const latin1 = new TextDecoder("latin1");
+const diagnostic = new TextDecoder("utf-8", { ignoreBOM: true });
 
 const ESCAPES: Readonly<Record<string, string>> = {
   '"': '"',
@@ -21,7 +24,7 @@ const ESCAPES: Readonly<Record<string, string>> = {
 };
 
 /**
- * Decodes a string token of QEMU's JSON dialect.
+ * Decodes a string token of QEMU's JSON dialect. Of several mistakes the first one is told.
  *
  * @param token the token's bytes, quotes included
  * @throws JsonStringError for invalid UTF-8, an unknown escape, or a `\u` escape that is no character
@@ -37,11 +40,36 @@ export function decodeJsonString(token: Uint8Array): string {
     if (byte >= 0x80 || byte === BACKSLASH) break;
     if (short) plain += String.fromCharCode(byte);
   }
-  if (index === end && short) return plain;
-  const body = token.subarray(1, end);
-  if (index === end) return latin1.decode(body);
-  const text = decodeUtf8(body);
-  return text.includes("\\") ? unescape(text, String.fromCharCode(token[0] ?? 0)) : text;
+  if (index < end) return decodeParts(token);
+  return short ? plain : latin1.decode(token.subarray(1, end));
+}
+
+/** Decodes escapes and what is between them, in the order in which they stand. */
+function decodeParts(token: Uint8Array): string {
+  // A character for each byte; only ASCII ones are looked at.
+  const raw = latin1.decode(token);
+  const isAscii = hasOnlyAscii(token);
+  const end = token.length - 1;
+  const parts: string[] = [];
+  for (let position = 1;;) {
+    const backslash = raw.indexOf("\\", position);
+    const stop = backslash < 0 ? end : backslash;
+    parts.push(
+      isAscii ? raw.slice(position, stop) : decodeUtf8(token.subarray(position, stop)),
+    );
+    if (backslash < 0) return parts.join("");
+    const escape = readEscape(token, raw, backslash);
+    parts.push(escape.character);
+    position = backslash + escape.length;
+  }
+}
+
+/** By a loop: `every` would call a function for each byte of a payload. */
+function hasOnlyAscii(bytes: Uint8Array): boolean {
+  for (let index = 0; index < bytes.length; index++) {
+    if ((bytes[index] ?? 0) >= 0x80) return false;
+  }
+  return true;
 }
 
 function decodeUtf8(bytes: Uint8Array): string {
@@ -70,41 +98,31 @@ function withPlainNul(bytes: Uint8Array): Uint8Array {
   return Uint8Array.from(result);
 }
 
-function unescape(text: string, quote: string): string {
-  const parts: string[] = [];
-  let position = 0;
-  for (;;) {
-    const backslash = text.indexOf("\\", position);
-    if (backslash < 0) break;
-    parts.push(text.slice(position, backslash));
-    const letter = text[backslash + 1] ?? "";
-    if (letter === "u") {
-      const escape = readUnicodeEscape(text, backslash, quote);
-      parts.push(escape.character);
-      position = backslash + escape.length;
-      continue;
-    }
-    const character = Object.hasOwn(ESCAPES, letter) ? ESCAPES[letter] : undefined;
-    if (character === undefined) throw new JsonStringError("invalid escape sequence in string");
-    parts.push(character);
-    position = backslash + 2;
-  }
-  parts.push(text.slice(position));
-  return parts.join("");
+/** The escape whose backslash is at `at`; its length is in bytes. */
+function readEscape(
+  token: Uint8Array,
+  raw: string,
+  at: number,
+): { character: string; length: number } {
+  const letter = raw.charAt(at + 1);
+  if (letter === "u") return readUnicodeEscape(token, raw, at);
+  const character = Object.hasOwn(ESCAPES, letter) ? ESCAPES[letter] : undefined;
+  if (character === undefined) throw new JsonStringError("invalid escape sequence in string");
+  return { character, length: 2 };
 }
 
 function readUnicodeEscape(
-  text: string,
+  token: Uint8Array,
+  raw: string,
   at: number,
-  quote: string,
 ): { character: string; length: number } {
-  const unit = hexUnit(text, at);
-  let length = 6;
+  const unit = hexUnit(raw, at);
+  let length = UNICODE_ESCAPE;
   let codePoint = unit;
   if (isBetween(unit, 0xd800, 0xdbff)) {
-    const low = hexUnit(text, at + 6);
+    const low = hexUnit(raw, at + UNICODE_ESCAPE);
     if (isBetween(low, 0xdc00, 0xdfff)) {
-      length = 12;
+      length = 2 * UNICODE_ESCAPE;
       codePoint = 0x10000 + ((unit - 0xd800) << 10) + (low - 0xdc00);
     }
   }
@@ -112,15 +130,16 @@ function readUnicodeEscape(
     ? String.fromCodePoint(codePoint)
     : undefined;
   if (character === undefined || /\p{Noncharacter_Code_Point}/u.test(character)) {
-    const shown = (text + quote).slice(at, at + length);
+    // As QEMU shows it: as many bytes as the escape should have, whatever they are.
+    const shown = diagnostic.decode(token.subarray(at, at + length));
     throw new JsonStringError(`${shown} is not a valid Unicode character`);
   }
   return { character, length };
 }
 
 /** The number in `\uXXXX` at `at`, or -1 when there is no such escape. */
-function hexUnit(text: string, at: number): number {
-  const match = /^\\u([0-9a-fA-F]{4})/.exec(text.slice(at, at + 6));
+function hexUnit(raw: string, at: number): number {
+  const match = /^\\u([0-9a-fA-F]{4})/.exec(raw.slice(at, at + UNICODE_ESCAPE));
   return match?.[1] === undefined ? -1 : Number.parseInt(match[1], 16);
 }
 

@@ -67,6 +67,21 @@ Deno.test("call runs a command in its own process and through a socket", async (
   match(unknown.stderr, /CommandNotFound/);
 });
 
+Deno.test("a machine that takes the connection down with it has obeyed guest-shutdown", async () => {
+  const directory = await Deno.makeTempDir();
+  const path = `${directory}/agent.sock`;
+  using listener = Deno.listen({ transport: "unix", path });
+  for (const [command, code] of [["guest-shutdown", 0], ["guest-ping", 2]] as const) {
+    const result = execute(["call", "--path", path, command]);
+    {
+      using connection = await listener.accept();
+      await connection.read(new Uint8Array(1000));
+    }
+    equal((await result).code, code, (await result).stderr);
+  }
+  await Deno.remove(directory, { recursive: true });
+});
+
 Deno.test("SIGTERM and SIGINT end the agent at once and leave nothing behind", async () => {
   for (const signal of ["SIGTERM", "SIGINT"] as const) {
     const directory = await Deno.makeTempDir();
@@ -220,4 +235,22 @@ Deno.test("the freeze hook is run, and its failure keeps a freeze from beginning
   equal(await Deno.readTextFile(`${directory}/said`), "freeze\nthaw\n");
   await agent.stop("SIGTERM");
   await Deno.remove(directory, { recursive: true });
+});
+
+Deno.test("a proxy in the environment is not asked: the Talos API is this node's own", async () => {
+  await using api = await FakeTalosApi.start();
+  using proxy = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const address = `http://127.0.0.1:${proxy.addr.port}`;
+  const directory = await Deno.makeTempDir();
+  await Deno.writeTextFile(`${directory}/config`, await api.talosconfig());
+  const options = ["--talosconfig", `${directory}/config`, "--talos-endpoint", api.endpoint];
+  const names = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
+  const env = Object.fromEntries(names.map((name) => [name, address]));
+  await using agent = await RunningAgent.startIn(directory, options, env);
+  await using client = await agent.client();
+  await client.request("guest-shutdown");
+  deepEqual((await api.calls.waitFor(1)).map(({ method }) => method), ["Shutdown"]);
+  const asked = proxy.accept().then(() => true, () => false);
+  proxy.close();
+  equal(await asked, false);
 });

@@ -15,11 +15,16 @@ export class RunningAgent implements AsyncDisposable {
   readonly #process: Deno.ChildProcess;
   readonly #log: Promise<string>;
 
-  private constructor(directory: string, options: readonly string[]) {
+  private constructor(
+    directory: string,
+    options: readonly string[],
+    env: Record<string, string>,
+  ) {
     this.directory = directory;
     this.socket = `${directory}/agent.sock`;
     this.#process = new Deno.Command(EXECUTABLE, {
       args: ["-m", "unix-listen", "-p", this.socket, ...options],
+      env,
       stderr: "piped",
     }).spawn();
     this.#log = new Response(this.#process.stderr).text();
@@ -31,8 +36,12 @@ export class RunningAgent implements AsyncDisposable {
   }
 
   /** Starts one in this directory, which it removes in the end, and waits until it answers. */
-  static async startIn(directory: string, options: readonly string[]): Promise<RunningAgent> {
-    const agent = new RunningAgent(directory, options);
+  static async startIn(
+    directory: string,
+    options: readonly string[],
+    env: Record<string, string> = {},
+  ): Promise<RunningAgent> {
+    const agent = new RunningAgent(directory, options, env);
     for (;;) {
       // A killed agent's socket refuses connections until the new one has replaced it.
       try {
