@@ -49,7 +49,9 @@ export class RunningAgent implements AsyncDisposable {
         await client.sync();
         return agent;
       } catch (error) {
-        if (!(error instanceof Deno.errors.ConnectionRefused)) throw error;
+        if (error instanceof Deno.errors.ConnectionRefused) continue;
+        await agent[Symbol.asyncDispose]();
+        throw error;
       }
     }
   }
