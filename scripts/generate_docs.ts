@@ -3,6 +3,7 @@
 import { COMMANDS } from "../agent/commands/all.ts";
 import { DEFAULT_POLICY } from "../agent/commands/default_policy.ts";
 import type { ArgumentDeclarations } from "../agent/protocol/argument_type.ts";
+import type { CommandDeclaration } from "../agent/protocol/command.ts";
 
 const INTRODUCTION = `# Commands
 
@@ -13,8 +14,8 @@ first had the command. An argument in brackets may be left out.
 
 A command that is _blocked_ runs when \`--allow-rpcs\` names it, or when \`--block-rpcs\` is given and
 does not name it: that list takes the place of the default, and an empty one blocks nothing. One that
-_never_ runs cannot be opened. \`guest-info\` tells why a command is disabled, in the member
-\`disabled-reason\`.
+_never_ runs cannot be opened, and one that _always_ runs cannot be blocked: without it no client gets
+on. \`guest-info\` tells why a command is disabled, in the member \`disabled-reason\`.
 `;
 
 const HEADINGS = ["Command", "Since", "Arguments", "By default", "On Talos", "Capability"];
@@ -26,7 +27,8 @@ function describeArguments(declarations: ArgumentDeclarations): string {
   }).join(", ");
 }
 
-function describePolicy(name: string): string {
+function describePolicy({ name, unblockable }: CommandDeclaration<ArgumentDeclarations>): string {
+  if (unblockable) return "always";
   const rule = Object.hasOwn(DEFAULT_POLICY, name) ? DEFAULT_POLICY[name] : undefined;
   return rule === undefined ? "enabled" : `${rule.access}: ${rule.reason}`;
 }
@@ -41,7 +43,7 @@ const rows = COMMANDS.toSorted((one, other) => one.name < other.name ? -1 : 1)
       `\`${command.name}\``,
       command.since,
       describeArguments(command.arguments),
-      describePolicy(command.name),
+      describePolicy(command),
       command.summary,
       command.capability ?? "",
     ])

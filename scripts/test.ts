@@ -79,10 +79,22 @@ const SUITES: readonly Suite[] = [
     report: /^suite +requests[^]*?(?=^-)/m,
   },
   {
+    name: "clients",
+    quick: false,
+    parts: ["compile", "newest"],
+    command: ["deno", ...TEST, "scripts/clients"],
+  },
+  {
     name: "vm",
     quick: false,
     parts: ["vm", "qemu-ga", "compile", "newest"],
     command: ["deno", ...TEST, "scripts/vm"],
+  },
+  {
+    name: "libvirt",
+    quick: false,
+    parts: ["vm", "libvirt", "compile", "newest"],
+    command: ["deno", ...TEST, "scripts/libvirt"],
   },
 ];
 

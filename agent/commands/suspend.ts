@@ -1,5 +1,5 @@
 import { LibcError } from "../host/libc.ts";
-import { enterSleepState, hasSleepState, type SleepState } from "../host/sleep_states.ts";
+import { enterSleepState, hasSleepState, hasSwap, type SleepState } from "../host/sleep_states.ts";
 import { type Command, defineCommand } from "../protocol/command.ts";
 import { QapiError } from "../protocol/qapi_error.ts";
 import type { CommandContext } from "./context.ts";
@@ -37,6 +37,11 @@ function suspendCommand(
     (_values, { host: { files, libc, roots } }: CommandContext) => {
       if (state === undefined || !hasSleepState(files, roots.sysfs, state)) {
         throw new QapiError(NOT_SUPPORTED);
+      }
+      // The kernel finds out when it has stopped the devices: the port drops the reply then, which
+      // libvirt takes for success.
+      if (state === "disk" && !hasSwap(files, roots.procfs)) {
+        throw new QapiError(`${NOT_SUPPORTED}: it has no swap to hibernate to`);
       }
       try {
         enterSleepState(files, roots.sysfs, state);

@@ -9,6 +9,12 @@ export function hasSleepState(files: KernelFiles, sysfs: string, state: SleepSta
   return states.split(/\s+/).includes(state);
 }
 
+/** Whether there is swap (`/proc/swaps`), to which the kernel writes the memory when it hibernates. */
+export function hasSwap(files: KernelFiles, procfs: string): boolean {
+  const [_heading, ...areas] = (files.readAttribute(`${procfs}/swaps`) ?? "").split("\n");
+  return areas.length > 0;
+}
+
 /**
  * Puts the machine to sleep, and returns when it has woken up.
  *

@@ -26,6 +26,8 @@ export interface CommandDeclaration<D extends ArgumentDeclarations> {
    * `--block-rpcs` say, or `as-allowed`, if they let it. Left out: it does not.
    */
   readonly whileFrozen?: "always" | "as-allowed";
+  /** Whether no list can block it, since no client gets on without it. Left out: one can. */
+  readonly unblockable?: true;
 }
 
 /** A command as the dispatcher sees it. `Context` is what every handler gets beside its arguments. */

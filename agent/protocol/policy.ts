@@ -43,8 +43,9 @@ export class Policy {
 
   /** Why a command may not run, in words that fit behind a colon; undefined when it may. */
   whyDisabled(
-    { name, whileFrozen }: CommandDeclaration<ArgumentDeclarations>,
+    { name, whileFrozen, unblockable }: CommandDeclaration<ArgumentDeclarations>,
   ): string | undefined {
+    if (unblockable) return undefined;
     if (this.#frozen() && whileFrozen !== "as-allowed") {
       return whileFrozen === "always" ? undefined : "the agent is in frozen state";
     }

@@ -54,6 +54,15 @@ Deno.test("no list opens a command that can never run", () => {
   }
 });
 
+Deno.test("an unblockable command runs whatever the lists say, also while frozen", () => {
+  const sync = { ...command("guest-sync"), unblockable: true } as const;
+  for (const lists of [{ allow: [] }, { block: [sync.name] }, {}]) {
+    assert.equal(policyWith(lists).whyDisabled(sync), undefined);
+  }
+  const frozen = new Policy({ allow: [], block: undefined }, {}, () => true);
+  assert.equal(frozen.whyDisabled(sync), undefined);
+});
+
 Deno.test("a command with a name of Object.prototype is like any other", () => {
   assert.equal(policyWith({}).whyDisabled(command("constructor")), undefined);
 });

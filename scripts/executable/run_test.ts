@@ -1,8 +1,7 @@
 import { deepEqual, equal, match, ok, rejects } from "node:assert/strict";
 import { FakeTalosApi } from "../../agent/testing/fake_talos_api_process.ts";
 import { GuestAgentClient } from "../vm/guest_agent_client.ts";
-
-const EXECUTABLE = "dist/qemu-ga-talos";
+import { EXECUTABLE, exists, RunningAgent } from "./running_agent.ts";
 
 interface Result {
   readonly code: number;
@@ -15,80 +14,6 @@ async function execute(args: readonly string[], env: Record<string, string> = {}
     .output();
   const decoder = new TextDecoder();
   return { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
-}
-
-/** An agent that serves a unix socket in a directory of its own. */
-class RunningAgent implements AsyncDisposable {
-  readonly directory: string;
-  readonly socket: string;
-  readonly #process: Deno.ChildProcess;
-  readonly #log: Promise<string>;
-
-  constructor(directory: string, options: readonly string[], env: Record<string, string> = {}) {
-    this.directory = directory;
-    this.socket = `${directory}/agent.sock`;
-    this.#process = new Deno.Command(EXECUTABLE, {
-      args: ["-m", "unix-listen", "-p", this.socket, ...options],
-      env,
-      stderr: "piped",
-    }).spawn();
-    this.#log = new Response(this.#process.stderr).text();
-  }
-
-  static async start(...options: string[]): Promise<RunningAgent> {
-    return await RunningAgent.startIn(await Deno.makeTempDir(), options);
-  }
-
-  static async startIn(
-    directory: string,
-    options: readonly string[],
-    env: Record<string, string> = {},
-  ): Promise<RunningAgent> {
-    const agent = new RunningAgent(directory, options, env);
-    for (;;) {
-      // A killed agent's socket refuses connections until the new one has replaced it.
-      try {
-        await using client = await agent.client();
-        await client.sync();
-        return agent;
-      } catch (error) {
-        if (!(error instanceof Deno.errors.ConnectionRefused)) throw error;
-      }
-    }
-  }
-
-  client(): Promise<GuestAgentClient> {
-    return GuestAgentClient.connect(this.socket);
-  }
-
-  /** Ends the agent and gives its status, its log, and how long it took in milliseconds. */
-  async stop(signal: Deno.Signal): Promise<{ code: number; log: string; milliseconds: number }> {
-    const started = performance.now();
-    this.#process.kill(signal);
-    const { code } = await this.#process.status;
-    const milliseconds = performance.now() - started;
-    return { code, log: await this.#log, milliseconds };
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    try {
-      this.#process.kill("SIGKILL");
-    } catch (error) {
-      if (!(error instanceof TypeError)) throw error;
-    }
-    await this.#process.status;
-    await this.#log;
-    if (exists(this.directory)) await Deno.remove(this.directory, { recursive: true });
-  }
-}
-
-function exists(path: string): boolean {
-  try {
-    Deno.lstatSync(path);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 Deno.test("version, help and the list of commands", async () => {

@@ -39,7 +39,7 @@ export interface GuestOptions {
 }
 
 /** What every guest loads: its ports, network, disks, and vsock with itself. */
-const MODULES = [
+export const GUEST_MODULES: readonly string[] = [
   "virtio_pci",
   "virtio_console",
   "virtio_net",
@@ -125,7 +125,7 @@ export class Guest implements AsyncDisposable {
     const kernel = options.kernel ?? await findKernel();
     await writeInitramfs(initramfs, {
       kernel,
-      modules: [...MODULES, ...options.modules ?? []],
+      modules: [...GUEST_MODULES, ...options.modules ?? []],
       busybox: await findProgram("busybox"),
       programs: options.programs ?? {},
       files: { ...agentCommandFile(options.agentCommand), ...options.files },
@@ -284,7 +284,8 @@ export class Guest implements AsyncDisposable {
   }
 }
 
-function agentCommandFile(command: string | undefined): Record<string, GuestFile> {
+/** The file from which a guest's init starts the agent, if it is to start one. */
+export function agentCommandFile(command: string | undefined): Record<string, GuestFile> {
   if (command === undefined) return {};
   const content = `#!/bin/sh\nexec ${command}\n`;
   return { "/etc/agent-command": { content, mode: 0o755 } };
