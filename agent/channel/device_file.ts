@@ -15,6 +15,9 @@ const NEXT_REQUEST_MS = 1;
 const NEXT_REQUESTS = 32;
 // A command that takes longer is watched for its client's departure.
 const LONG_COMMAND_MS = 20;
+// virtio_console tells of an arrival on another queue than that of the data, from a work queue: on a
+// busy machine a newcomer's request can be read while the port still says that nobody is there.
+const ARRIVAL_MS = 50;
 // virtio_console wakes its readers before an unplugged port begins to fail, and never again.
 const LOOK_AGAIN_MS = [50, 1_000];
 
@@ -47,6 +50,7 @@ export class DeviceFile implements AsyncDisposable {
   #edgeCount = 0;
   #readCount = 0;
   #connected = false;
+  #early: Uint8Array | undefined;
   #generation = 0;
   #closed = false;
   #failure: LibcError | undefined;
@@ -107,8 +111,9 @@ export class DeviceFile implements AsyncDisposable {
     while (!this.#closed) {
       if (this.#failure !== undefined) throw this.#failure;
       const edges = this.#edgeCount;
-      const bytes = this.#tryRead();
+      const bytes = this.#early ?? this.#tryRead();
       if (bytes instanceof Uint8Array) {
+        this.#early = undefined;
         this.#connected = true;
         return bytes;
       }
@@ -125,7 +130,11 @@ export class DeviceFile implements AsyncDisposable {
       // After a hang-up that is over already, what can be read is the next client's.
       if (ended && !this.#readiness.isHungUp()) return undefined;
       const bytes = this.#tryRead();
-      if (bytes instanceof Uint8Array) return bytes;
+      if (bytes instanceof Uint8Array) {
+        if (!ended || !await this.#somebodyArrives()) return bytes;
+        this.#early = bytes;
+        return undefined;
+      }
       if (bytes === "away") {
         this.#endSession();
         return undefined;
@@ -134,6 +143,20 @@ export class DeviceFile implements AsyncDisposable {
       if (!this.#nextRequestComesAtOnce()) await this.#edgeAfter(edges);
     }
     return undefined;
+  }
+
+  /** Whether the other side is there again, or will be in a moment. */
+  async #somebodyArrives(): Promise<boolean> {
+    let late = false;
+    const timer = setTimeout(() => {
+      late = true;
+      this.#countEdge();
+    }, ARRIVAL_MS);
+    while (!late && !this.#closed && this.#readiness.isHungUp()) {
+      await this.#edgeAfter(this.#edgeCount);
+    }
+    clearTimeout(timer);
+    return !this.#closed && !this.#readiness.isHungUp();
   }
 
   #nextRequestComesAtOnce(): boolean {

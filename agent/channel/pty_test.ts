@@ -92,6 +92,37 @@ Deno.test("a reply to a client that left while a command ran does not reach the 
   assert.equal(await client.receive(7), "for two");
 });
 
+for (const somebodyCame of [true, false]) {
+  const whose = somebodyCame ? "the newcomer's" : "the departed client's";
+  Deno.test(`bytes that are read while the hang-up lasts are ${whose}`, async () => {
+    using libc = new Libc();
+    await using channel = new PtyChannel(libc);
+    const sessions = channel.sessions();
+    let session: Session;
+    {
+      using client = new Terminal(libc, channel.slavePath);
+      client.send("one");
+      session = await next(sessions);
+      assert.equal(decode(await session.read()), "one");
+      client.send("two");
+    }
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    const reading = session.read();
+    if (!somebodyCame) {
+      assert.equal(decode(await reading), "two");
+      assert.equal(await session.write(encode("for nobody")), false);
+      assert.equal(await session.read(), undefined);
+      return;
+    }
+    using client = new Terminal(libc, channel.slavePath);
+    assert.equal(await reading, undefined);
+    const second = await next(sessions);
+    assert.equal(decode(await second.read()), "two");
+    assert.equal(await second.write(encode("for two")), true);
+    assert.equal(await client.receive(7), "for two");
+  });
+}
+
 Deno.test("disposing of a pty ends its sessions and a pending read", async () => {
   using libc = new Libc();
   const channel = new PtyChannel(libc);

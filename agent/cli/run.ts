@@ -74,6 +74,7 @@ function print(text: string): number {
 /** Thaws what a process that was killed left frozen. What fails is tried again by the freezer. */
 async function thawLeftovers(agent: Agent, log: Log): Promise<void> {
   try {
+    await agent.freezer.otherProcessDone();
     if (agent.freezer.takeOver()) await agent.freezer.thaw("start");
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);

@@ -8,9 +8,13 @@ export type MarkedDevices = readonly DeviceNumber[] | "all";
  * The file `qga.state.isfrozen` in the state directory: it exists from before the first file system is
  * frozen until after the last one is thawed, so that the next process knows what one left frozen that
  * was killed. A line is a device number and a mount point as JSON: `8:2 "/var"`.
+ *
+ * The process that has made it holds a lock on it (flock(2)) until the kernel has done with that
+ * process: a killed one can be in the middle of a FIFREEZE for long.
  */
 export class FreezeMarker {
   readonly #path: string;
+  #locked: Deno.FsFile | undefined;
 
   constructor(stateDirectory: string) {
     this.#path = `${stateDirectory}/qga.state.isfrozen`;
@@ -26,8 +30,32 @@ export class FreezeMarker {
       `${major}:${minor} ${JSON.stringify(mountPoint)}\n`
     );
     const unfinished = `${this.#path}.new`;
-    Deno.writeTextFileSync(unfinished, lines.join(""), { mode: 0o600 });
-    Deno.renameSync(unfinished, this.#path);
+    removeIfThere(unfinished);
+    const file = Deno.openSync(unfinished, { write: true, createNew: true, mode: 0o600 });
+    try {
+      file.lockSync(true);
+      Deno.writeTextFileSync(unfinished, lines.join(""));
+      Deno.renameSync(unfinished, this.#path);
+    } catch (error) {
+      file.close();
+      throw error;
+    }
+    this.#locked?.close();
+    this.#locked = file;
+  }
+
+  /**
+   * Waits until the process that has made the marker has ended or removed it. It must be another one.
+   *
+   * @throws Error of Deno when the marker exists and cannot be read
+   */
+  async released(): Promise<void> {
+    try {
+      using file = await Deno.open(this.#path);
+      await file.lock(true);
+    } catch (error) {
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+    }
   }
 
   /**
@@ -56,10 +84,16 @@ export class FreezeMarker {
    * @throws Error of Deno when it cannot be removed
    */
   remove(): void {
-    try {
-      Deno.removeSync(this.#path);
-    } catch (error) {
-      if (!(error instanceof Deno.errors.NotFound)) throw error;
-    }
+    removeIfThere(this.#path);
+    this.#locked?.close();
+    this.#locked = undefined;
+  }
+}
+
+function removeIfThere(path: string): void {
+  try {
+    Deno.removeSync(path);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
   }
 }

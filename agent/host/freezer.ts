@@ -55,7 +55,7 @@ export interface FreezerOptions {
   readonly mounts: () => readonly Mount[];
   /** Those and all others on block devices, for what an earlier process has frozen. */
   readonly allMounts: () => readonly Mount[];
-  readonly marker: Pick<FreezeMarker, "write" | "read" | "remove">;
+  readonly marker: Pick<FreezeMarker, "write" | "read" | "remove" | "released">;
   /** Starts a thread for the calls that block. */
   readonly startThread: () => Promise<FileSystemCalls>;
   readonly hook: FsfreezeHook | undefined;
@@ -197,6 +197,16 @@ export class Freezer implements AsyncDisposable {
     }
     freeze.thawing ??= this.#thaw(freeze, reason).finally(() => freeze.thawing = undefined);
     return await freeze.thawing;
+  }
+
+  /**
+   * Waits until no other process of the agent has anything frozen: what one that lives has frozen is
+   * its own, and one that was killed in the middle of a FIFREEZE freezes all the same.
+   *
+   * @throws Error of Deno when the marker exists and cannot be read
+   */
+  async otherProcessDone(): Promise<void> {
+    await this.#options.marker.released();
   }
 
   /**

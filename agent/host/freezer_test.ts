@@ -26,6 +26,8 @@ class MarkerInMemory {
   remove(): void {
     this.devices = undefined;
   }
+
+  async released(): Promise<void> {}
 }
 
 /** A process of the agent on a kernel that outlives it. */
@@ -558,6 +560,37 @@ Deno.test("the marker in a directory is a line for each device, and read back", 
   Deno.writeTextFileSync(path, "");
   assert.equal(marker.read(), "all");
   assert.throws(() => new FreezeMarker(`${directory.path}/none`).write([]), Deno.errors.NotFound);
+});
+
+Deno.test("the marker is released when its process has removed it or has ended", async () => {
+  await using directory = await TemporaryDirectory.create();
+  const owner = new FreezeMarker(directory.path);
+  const next = new FreezeMarker(directory.path);
+  await next.released();
+  owner.write([fakeMount("/var", 2)]);
+  let released = false;
+  const removed = next.released().then(() => released = true);
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  assert.equal(released, false);
+  owner.remove();
+  await removed;
+
+  const module = import.meta.resolve("./freeze_marker.ts");
+  await using process = new Deno.Command(Deno.execPath(), {
+    args: [
+      "eval",
+      `const { FreezeMarker } = await import("${module}");
+      new FreezeMarker("${directory.path}").write([]);
+      console.log("written");
+      setTimeout(() => {}, 60_000);`,
+    ],
+    stdout: "piped",
+  }).spawn();
+  await process.stdout.pipeThrough(new TextDecoderStream()).values().next();
+  const ended = next.released();
+  process.kill("SIGKILL");
+  await ended;
+  assert.equal(next.read(), "all");
 });
 
 type Step = "freeze" | "thaw" | "timer" | "signal" | "kill" | "finish" | "hold" | "fault" | "mend";

@@ -1,10 +1,11 @@
 import { type CommandResult, ControlShell } from "./control_shell.ts";
 import { DeadlineError, withDeadline } from "./deadline.ts";
+import { type DiskOptions, makeDisk } from "./disk.ts";
 import { GuestAgentClient } from "./guest_agent_client.ts";
 import { type GuestFile, writeInitramfs } from "./initramfs.ts";
 import { findKernel, type Kernel } from "./kernel.ts";
 import { findProgram } from "./programs.ts";
-import { AGENT_PORT, qemuArguments } from "./qemu_arguments.ts";
+import { AGENT_PORT, type MachineDisk, qemuArguments } from "./qemu_arguments.ts";
 import { QmpClient } from "./qmp.ts";
 import type { TimeoutOptions } from "./unix_stream.ts";
 
@@ -20,6 +21,8 @@ export interface GuestOptions {
   readonly files?: Readonly<Record<string, GuestFile>>;
   /** Modules to load beside those of every guest, such as `xfs`. */
   readonly modules?: readonly string[];
+  /** Its disks, /dev/vda first. */
+  readonly disks?: readonly DiskOptions[];
   /** The command line that starts the agent, for the guest's shell. Default: no agent. */
   readonly agentCommand?: string;
   /** Whether the agent's log goes to the console too. Default false. */
@@ -71,6 +74,8 @@ export class Guest implements AsyncDisposable {
   readonly qmp: QmpClient;
   /** The unix socket of the agent's port. QEMU serves one client there at a time. */
   readonly agentSocket: string;
+  /** The raw files of its disks, on this machine. */
+  readonly disks: readonly string[];
   /** The process id of QEMU. */
   readonly pid: number;
   /** How QEMU ended; settles when it has. */
@@ -89,12 +94,14 @@ export class Guest implements AsyncDisposable {
       qmp: QmpClient;
       control: ControlShell;
       agentSocket: string;
+      disks: readonly string[];
       consoleLog: string;
       bootTimeoutMs: number;
     },
   ) {
     this.qmp = parts.qmp;
     this.agentSocket = parts.agentSocket;
+    this.disks = parts.disks;
     this.pid = parts.qemu.pid;
     this.exited = parts.qemu.status;
     this.#resources = parts.resources;
@@ -130,6 +137,12 @@ export class Guest implements AsyncDisposable {
       programs: options.programs ?? {},
       files: { ...agentCommandFile(options.agentCommand), ...options.files },
     });
+    const disks: MachineDisk[] = [];
+    for (const [index, disk] of (options.disks ?? []).entries()) {
+      const path = `${directory}/disk${index}`;
+      await makeDisk(path, disk);
+      disks.push({ path, bytesPerSecond: disk.bytesPerSecond });
+    }
     const qemu = await startQemu(qemuArguments({
       kernelImage: kernel.image,
       initramfs,
@@ -141,6 +154,7 @@ export class Guest implements AsyncDisposable {
       cpus: options.cpus ?? 1,
       agentPort: options.agentPort ?? true,
       noReboot: options.noReboot ?? false,
+      disks,
       extraDevices: options.extraDevices ?? [],
       agentSocket,
       controlSocket,
@@ -172,6 +186,7 @@ export class Guest implements AsyncDisposable {
         qmp,
         control,
         agentSocket,
+        disks: disks.map(({ path }) => path),
         consoleLog,
         bootTimeoutMs,
       });

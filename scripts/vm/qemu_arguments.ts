@@ -10,6 +10,13 @@ export const AGENT_PORT = {
   bus: "serial0.0",
 } as const;
 
+/** A raw file that is a disk of the virtual machine. */
+export interface MachineDisk {
+  readonly path: string;
+  /** How fast it can be written, in bytes; undefined: without a limit. */
+  readonly bytesPerSecond: number | undefined;
+}
+
 /** What a virtual machine is made of. */
 export interface Machine {
   /** The kernel that is booted. */
@@ -26,6 +33,8 @@ export interface Machine {
   readonly agentPort: boolean;
   /** Whether QEMU ends when the guest reboots. */
   readonly noReboot: boolean;
+  /** The disks, vda first. */
+  readonly disks: readonly MachineDisk[];
   /** More QEMU options, one argument each. */
   readonly extraDevices: readonly string[];
   /** The unix socket of the agent's port. */
@@ -77,7 +86,17 @@ export function qemuArguments(machine: Machine): string[] {
     ...["-device", `virtserialport,bus=${bus},chardev=control,name=ctl`],
     // The guest reaches servers on this machine's 127.0.0.1 as 10.0.2.2.
     ...["-netdev", "user,id=network", "-device", "virtio-net-pci,netdev=network,romfile="],
+    ...machine.disks.flatMap(diskArguments),
     ...(machine.noReboot ? ["-no-reboot"] : []),
     ...machine.extraDevices,
   ];
+}
+
+/** What the guest discards is given back to this machine; a flush need not survive it. */
+function diskArguments({ path, bytesPerSecond }: MachineDisk, index: number): string[] {
+  const drive = [
+    `if=none,id=disk${index},file=${path},format=raw,cache=unsafe,discard=unmap`,
+    ...(bytesPerSecond === undefined ? [] : [`throttling.bps-write=${bytesPerSecond}`]),
+  ];
+  return ["-drive", drive.join(","), "-device", `virtio-blk-pci,drive=disk${index}`];
 }
