@@ -9,6 +9,8 @@ import type { Mount } from "./mount_table.ts";
 
 /** How long to wait before a thaw that failed is tried again. */
 const RETRY_MS = 5000;
+/** How long a thaw waits for the FIFREEZE under way: with storage that is gone it never returns. */
+const STUCK_MS = 10_000;
 
 const NOTHING_TO_FREEZE =
   "no file system to freeze: the agent sees none on a block device that it is to freeze. Check that " +
@@ -87,6 +89,8 @@ interface Freeze {
   /** Settles when no FIFREEZE is under way and none will follow. */
   walk: Promise<void>;
   walking: boolean;
+  /** Rejects when a thaw has waited in vain for the end of the walk. */
+  readonly stuck: PromiseWithResolvers<never>;
   hookHasRun: boolean;
   /** The thread that may be stuck in FIFREEZE, and the one that thaws all the same. */
   freezingThread: FileSystemCalls | undefined;
@@ -160,7 +164,7 @@ export class Freezer implements AsyncDisposable {
     freeze.walking = true;
     freeze.walk = this.#walk(freeze, mounts).finally(() => freeze.walking = false);
     try {
-      await freeze.walk;
+      await Promise.race([freeze.walk, freeze.stuck.promise]);
       freeze.stop.signal.throwIfAborted();
     } catch (error) {
       await this.#thawAfterFailure(freeze, error);
@@ -229,13 +233,23 @@ export class Freezer implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed = true;
     try {
-      await this.thaw("signal");
+      await this.#thawToStop();
     } catch (error) {
       this.#freeze?.cancelTimer();
       this.#options.heldBack.release();
       this.#options.log.error("the agent stops without a whole thaw", { error: messageOf(error) });
     }
     await this.#hookAfterThaw?.catch(() => {});
+  }
+
+  /** Whoever stops while a FIFREEZE is under way must wait: nobody else would thaw. */
+  async #thawToStop(): Promise<void> {
+    try {
+      await this.thaw("signal");
+    } catch (error) {
+      if (this.#freeze?.walking !== true) throw error;
+      await this.thaw("signal");
+    }
   }
 
   #select(mountPoints: readonly string[] | undefined): Mount[] {
@@ -283,9 +297,16 @@ export class Freezer implements AsyncDisposable {
     freeze.stop.abort(this.#whyGivenUp(reason));
     freeze.cancelTimer();
     let failures = await this.#thawFrozen(freeze);
-    await freeze.walk.catch(() => {});
-    // What the walk could not thaw itself.
-    if (freeze.frozen.length > 0) failures = await this.#thawFrozen(freeze);
+    if (!await this.#walkEnds(freeze)) {
+      const stuck = new FreezeError(
+        "the kernel has not come back from freezing a file system; it is thawed as soon as that is done",
+      );
+      freeze.stuck.reject(stuck);
+      failures.push(stuck.message);
+    } else if (freeze.frozen.length > 0) {
+      // What the walk could not thaw itself.
+      failures = await this.#thawFrozen(freeze);
+    }
     if (failures.length > 0) {
       freeze.cancelTimer = this.#startTimer(() => void this.#thawByItself(reason), RETRY_MS);
       throw new FreezeError(failures.join("; "));
@@ -307,6 +328,21 @@ export class Freezer implements AsyncDisposable {
     }
     if (freeze.hookHasRun) await this.#runHookAfterThaw();
     return count;
+  }
+
+  /** Waits for the end of the walk; gives false when it takes too long for one who goes on. */
+  async #walkEnds(freeze: Freeze): Promise<boolean> {
+    if (this.#closed) {
+      await freeze.walk.catch(() => {});
+      return true;
+    }
+    const late = Promise.withResolvers<boolean>();
+    const cancel = this.#startTimer(() => late.resolve(false), STUCK_MS);
+    try {
+      return await Promise.race([freeze.walk.then(() => true, () => true), late.promise]);
+    } finally {
+      cancel();
+    }
   }
 
   #whyGivenUp(reason: ThawReason): FreezeError {
@@ -433,7 +469,11 @@ const THAWED_BY: Readonly<Record<ThawReason, string>> = {
 };
 
 function newFreeze(): Freeze {
+  const stuck = Promise.withResolvers<never>();
+  // Nobody waits for it after the walk.
+  stuck.promise.catch(() => {});
   return {
+    stuck,
     startedAt: performance.now(),
     stop: new AbortController(),
     walk: Promise.resolve(),

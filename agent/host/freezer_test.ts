@@ -325,6 +325,47 @@ Deno.test("a signal during a freeze thaws, and nothing can be frozen afterwards"
   await freezer[Symbol.asyncDispose]();
 });
 
+Deno.test("a freeze that the kernel does not come back from is given up, and thawed when it does", async () => {
+  const process = new Process();
+  const { kernel, marker, freezer, timers } = process;
+  kernel.onFrozen = () => kernel.holdsFreeze = true;
+  const refused = assert.rejects(freezer.freeze(), freezeError(/has not come back/));
+  await kernel.freezeHeld();
+  await process.elapse();
+  assert.deepEqual(kernel.frozen, []);
+  assert.deepEqual(timers.map(({ milliseconds }) => milliseconds), [10_000]);
+  await process.elapse();
+  await process.elapse();
+  await refused;
+  assert.equal(freezer.state, "freezing");
+  assert.notEqual(marker.devices, undefined);
+  const thawed = assert.rejects(freezer.thaw("command"), freezeError(/has not come back/));
+  await settle();
+  await process.elapse();
+  await thawed;
+  kernel.finishFreeze();
+  await settle();
+  assert.deepEqual(kernel.frozen, []);
+  await process.elapse();
+  assertClean(process);
+});
+
+Deno.test("an agent that stops waits for a freeze that it has given up", async () => {
+  const process = new Process();
+  const { kernel, freezer } = process;
+  kernel.holdsFreeze = true;
+  const refused = assert.rejects(freezer.freeze(), freezeError(/given up|has not come back/));
+  await kernel.freezeHeld();
+  await process.elapse();
+  const disposed = freezer[Symbol.asyncDispose]();
+  await process.elapse();
+  await settle();
+  kernel.finishFreeze();
+  await disposed;
+  await refused;
+  assertClean(process);
+});
+
 Deno.test("what cannot be thawed stays frozen in state and marker, and is tried again", async () => {
   const process = new Process();
   const { kernel, marker, freezer, timers } = process;
