@@ -7,6 +7,8 @@ export type TokenKind =
   | ":"
   | ","
   | "string"
+  /** A string without escapes, all of ASCII. */
+  | "plain-string"
   | "integer"
   | "float"
   | "keyword"
@@ -74,6 +76,7 @@ export class JsonLexer {
   readonly #maximumTokenLength: number;
   #state = START;
   #quote = DOUBLE_QUOTE;
+  #plain = true;
   #dropping = false;
   // The bytes of the token under way that came with earlier chunks.
   #pending = NOTHING;
@@ -110,16 +113,26 @@ export class JsonLexer {
           break;
         }
         case STRING: {
-          while (position < chunk.length) {
-            const inner = chunk[position] ?? 0;
-            if (inner === this.#quote || inner === BACKSLASH || endsString(inner)) break;
-            position++;
+          const quote = this.#quote;
+          const { length } = chunk;
+          let inner = byte;
+          // Most of the input is in here.
+          while (inner !== quote && inner !== BACKSLASH && inner >= 0x20 && inner < 0x80) {
+            if (++position === length) break;
+            inner = chunk[position] ?? 0;
           }
-          if (position === chunk.length) break;
-          const end = chunk[position++] ?? 0;
-          if (end === this.#quote) this.#finish("string", chunk, start, position, START);
-          else if (end === BACKSLASH) this.#state = STRING_ESCAPE;
-          else this.#finish("stray", chunk, start, position, RECOVERY);
+          if (position === length) break;
+          position++;
+          if (inner === quote) {
+            this.#finish(this.#plain ? "plain-string" : "string", chunk, start, position, START);
+          } else if (inner === BACKSLASH) {
+            this.#plain = false;
+            this.#state = STRING_ESCAPE;
+          } else if (endsString(inner)) {
+            this.#finish("stray", chunk, start, position, RECOVERY);
+          } else {
+            this.#plain = false;
+          }
           break;
         }
         case STRING_ESCAPE:
@@ -154,6 +167,7 @@ export class JsonLexer {
   #firstState(byte: number): number {
     if (byte === DOUBLE_QUOTE || byte === SINGLE_QUOTE) {
       this.#quote = byte;
+      this.#plain = true;
       return STRING;
     }
     if (isLowerCase(byte)) return KEYWORD;

@@ -3,7 +3,6 @@ export class JsonStringError extends Error {
   override readonly name = "JsonStringError";
 }
 
-const BACKSLASH = 0x5c;
 const SHORT = 64;
 /** The length of `\uXXXX`. */
 const UNICODE_ESCAPE = 6;
@@ -30,22 +29,6 @@ const ESCAPES: Readonly<Record<string, string>> = {
  * @throws JsonStringError for invalid UTF-8, an unknown escape, or a `\u` escape that is no character
  */
 export function decodeJsonString(token: Uint8Array): string {
-  const end = token.length - 1;
-  // A decoder's call costs more than the characters of a command's name.
-  const short = end <= SHORT;
-  let plain = "";
-  let index = 1;
-  for (; index < end; index++) {
-    const byte = token[index] ?? 0;
-    if (byte >= 0x80 || byte === BACKSLASH) break;
-    if (short) plain += String.fromCharCode(byte);
-  }
-  if (index < end) return decodeParts(token);
-  return short ? plain : latin1.decode(token.subarray(1, end));
-}
-
-/** Decodes escapes and what is between them, in the order in which they stand. */
-function decodeParts(token: Uint8Array): string {
   // A character for each byte; only ASCII ones are looked at.
   const raw = latin1.decode(token);
   const isAscii = hasOnlyAscii(token);
@@ -62,6 +45,20 @@ function decodeParts(token: Uint8Array): string {
     parts.push(escape.character);
     position = backslash + escape.length;
   }
+}
+
+/**
+ * Decodes a string token without escapes, all of ASCII.
+ *
+ * @param token the token's bytes, quotes included
+ */
+export function decodePlainJsonString(token: Uint8Array): string {
+  const end = token.length - 1;
+  if (end > SHORT) return latin1.decode(token.subarray(1, end));
+  // A decoder's call costs more than the characters of a command's name.
+  let text = "";
+  for (let index = 1; index < end; index++) text += String.fromCharCode(token[index] ?? 0);
+  return text;
 }
 
 /** By a loop: `every` would call a function for each byte of a payload. */

@@ -1,5 +1,5 @@
 import type { TokenKind } from "./json_lexer.ts";
-import { decodeJsonString, JsonStringError } from "./json_string.ts";
+import { decodeJsonString, decodePlainJsonString, JsonStringError } from "./json_string.ts";
 import type { JsonValue } from "./json_value.ts";
 
 type MutableObject = { [key: string]: JsonValue };
@@ -51,6 +51,9 @@ export class JsonValueBuilder {
         break;
       case "[":
         this.#stack.push({ kind: "array", value: [], expects: "first" });
+        break;
+      case "plain-string":
+        this.#complete(decodePlainJsonString(text));
         break;
       case "string":
         this.#string(text);
