@@ -76,7 +76,7 @@ export class Agent implements AsyncDisposable {
     this.freezer = new Freezer({
       mounts,
       allMounts: () => host.blockDeviceMounts({ include: ["*"], exclude: [] }),
-      marker: new FreezeMarker(config.statedir),
+      marker: new FreezeMarker(config.statedir, (path) => this.files.exists(path)),
       startThread,
       hook: config.fsfreezeHook === undefined ? undefined : fsfreezeHook(config.fsfreezeHook),
       timeoutMs: config.fsfreezeTimeoutMs,

@@ -14,10 +14,16 @@ export type MarkedDevices = readonly DeviceNumber[] | "all";
  */
 export class FreezeMarker {
   readonly #path: string;
+  readonly #exists: (path: string) => boolean;
   #locked: Deno.FsFile | undefined;
 
-  constructor(stateDirectory: string) {
+  /**
+   * @param exists says whether there is a file; each start of the agent asks, and an exception of
+   * Deno's would cost 5 ms there
+   */
+  constructor(stateDirectory: string, exists: (path: string) => boolean) {
     this.#path = `${stateDirectory}/qga.state.isfrozen`;
+    this.#exists = exists;
   }
 
   /**
@@ -50,6 +56,7 @@ export class FreezeMarker {
    * @throws Error of Deno when the marker exists and cannot be read
    */
   async released(): Promise<void> {
+    if (!this.#exists(this.#path)) return;
     try {
       using file = await Deno.open(this.#path);
       await file.lock(true);
@@ -64,6 +71,7 @@ export class FreezeMarker {
    * @throws Error of Deno when it exists and cannot be read
    */
   read(): MarkedDevices | undefined {
+    if (!this.#exists(this.#path)) return undefined;
     let text: string;
     try {
       text = Deno.readTextFileSync(this.#path);

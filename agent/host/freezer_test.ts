@@ -584,9 +584,18 @@ Deno.test("a signal ends a hook that lasts", async () => {
   assertClean(process);
 });
 
+function exists(path: string): boolean {
+  try {
+    Deno.lstatSync(path);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 Deno.test("the marker in a directory is a line for each device, and read back", async () => {
   await using directory = await TemporaryDirectory.create();
-  const marker = new FreezeMarker(directory.path);
+  const marker = new FreezeMarker(directory.path, exists);
   const path = `${directory.path}/qga.state.isfrozen`;
   assert.equal(marker.read(), undefined);
   marker.write([fakeMount("/var", 2), fakeMount("/a\n8:9 b", 3, 254)]);
@@ -600,13 +609,16 @@ Deno.test("the marker in a directory is a line for each device, and read back", 
   assert.equal(marker.read(), undefined);
   Deno.writeTextFileSync(path, "");
   assert.equal(marker.read(), "all");
-  assert.throws(() => new FreezeMarker(`${directory.path}/none`).write([]), Deno.errors.NotFound);
+  assert.throws(
+    () => new FreezeMarker(`${directory.path}/none`, exists).write([]),
+    Deno.errors.NotFound,
+  );
 });
 
 Deno.test("the marker is released when its process has removed it or has ended", async () => {
   await using directory = await TemporaryDirectory.create();
-  const owner = new FreezeMarker(directory.path);
-  const next = new FreezeMarker(directory.path);
+  const owner = new FreezeMarker(directory.path, exists);
+  const next = new FreezeMarker(directory.path, exists);
   await next.released();
   owner.write([fakeMount("/var", 2)]);
   let released = false;
@@ -621,7 +633,7 @@ Deno.test("the marker is released when its process has removed it or has ended",
     args: [
       "eval",
       `const { FreezeMarker } = await import("${module}");
-      new FreezeMarker("${directory.path}").write([]);
+      new FreezeMarker("${directory.path}", () => true).write([]);
       console.log("written");
       setTimeout(() => {}, 60_000);`,
     ],
