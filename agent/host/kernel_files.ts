@@ -2,7 +2,6 @@ import { Errno, type Libc } from "./libc.ts";
 
 const O_RDONLY = 0;
 const O_WRONLY = 1;
-const O_DIRECTORY = 0o200000;
 const O_CLOEXEC = 0o2000000;
 const O_PATH = 0o10000000;
 const BUFFER_SIZE = 32 * 1024;
@@ -110,7 +109,8 @@ export class KernelFiles {
    * @throws LibcError when it cannot be read for another reason
    */
   list(path: string): string[] {
-    const fd = this.#open(path, O_RDONLY | O_DIRECTORY);
+    // Without O_DIRECTORY, whose number arm64 has for O_DIRECT.
+    const fd = this.#open(path, O_RDONLY);
     if (fd < 0) {
       if (this.#libc.errno() === Errno.ENOENT) return [];
       throw this.#libc.lastError(`open directory ${path}`);
