@@ -1,11 +1,7 @@
-import { cString, Errno, type Libc, LibcError } from "../host/libc.ts";
+import { cString, Errno, type Libc, LibcError, OpenFlag } from "../host/libc.ts";
 import { Readiness } from "../host/readiness.ts";
 import type { Session } from "./channel.ts";
 
-const O_RDWR = 0o2;
-const O_NOCTTY = 0o400;
-const O_NONBLOCK = 0o4000;
-const O_CLOEXEC = 0o2000000;
 const READ_SIZE = 64 * 1024;
 const READ_LENGTH = BigInt(READ_SIZE);
 // How long the whole process waits for the next request of a client that has just been answered, and
@@ -23,7 +19,7 @@ const LOOK_AGAIN_MS = [50, 1_000];
 
 /** Opens a character device for a channel: read-write, nonblocking, not as controlling terminal. */
 export function openDevice(libc: Libc, path: string): number {
-  const flags = O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC;
+  const flags = OpenFlag.RDWR | OpenFlag.NOCTTY | OpenFlag.NONBLOCK | OpenFlag.CLOEXEC;
   return libc.check(libc.file.open(cString(path), flags, 0), `open ${path}`);
 }
 

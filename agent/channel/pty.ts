@@ -1,12 +1,7 @@
-import { type Libc, LibcError } from "../host/libc.ts";
+import { type Libc, LibcError, OpenFlag } from "../host/libc.ts";
 import type { Channel, Session } from "./channel.ts";
 import { DeviceFile, openDevice } from "./device_file.ts";
 import { makeRaw } from "./isa_serial.ts";
-
-const O_RDWR = 0o2;
-const O_NOCTTY = 0o400;
-const O_NONBLOCK = 0o4000;
-const O_CLOEXEC = 0o2000000;
 
 /**
  * The channel on a new pseudo-terminal, for trying the agent by hand:
@@ -20,7 +15,7 @@ export class PtyChannel implements Channel {
   /** @throws LibcError when no pseudo-terminal can be had */
   constructor(libc: Libc) {
     const { posix_openpt, grantpt, unlockpt, ptsname_r } = libc.pseudoTerminal;
-    const flags = O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC;
+    const flags = OpenFlag.RDWR | OpenFlag.NOCTTY | OpenFlag.NONBLOCK | OpenFlag.CLOEXEC;
     const fd = libc.check(posix_openpt(flags), "posix_openpt");
     libc.check(grantpt(fd), "grantpt");
     libc.check(unlockpt(fd), "unlockpt");

@@ -4,14 +4,11 @@
  * call, so that nothing is loaded while a file system is frozen.
  */
 import type { ThreadRequest, ThreadResponse } from "./file_system_thread.ts";
-import { cString, Libc, LibcError } from "./libc.ts";
+import { cString, Libc, LibcError, OpenFlag } from "./libc.ts";
 
 const IOCTL_SYMBOLS = {
   ioctl: { parameters: ["i32", "u64", "buffer"], result: "i32" },
 } as const satisfies Deno.ForeignLibraryInterface;
-
-const O_RDONLY = 0;
-const O_CLOEXEC = 0o2000000;
 
 const FIFREEZE = 0xc004_5877n;
 const FITHAW = 0xc004_5878n;
@@ -35,7 +32,9 @@ const { ioctl } = libc.bind("ioctl", IOCTL_SYMBOLS);
 function run({ operation, path, handle, minimum }: ThreadRequest): Omit<ThreadResponse, "id"> {
   switch (operation) {
     case "open":
-      return { handle: libc.check(open(cString(path), O_RDONLY | O_CLOEXEC, 0), "open") };
+      return {
+        handle: libc.check(open(cString(path), OpenFlag.RDONLY | OpenFlag.CLOEXEC, 0), "open"),
+      };
     case "close":
       close(handle);
       return {};

@@ -1,26 +1,18 @@
 import type { Log } from "../telemetry/log.ts";
 import type { HandleNumbers } from "./handle_numbers.ts";
-import { Errno, type Libc, LibcError } from "./libc.ts";
+import { Errno, type Libc, LibcError, OpenFlag } from "./libc.ts";
 import { openInRoot } from "./open_in_root.ts";
 
-const O_WRONLY = 0o1;
-const O_RDWR = 0o2;
-const O_CREAT = 0o100;
-const O_EXCL = 0o200;
-const O_NOCTTY = 0o400;
-const O_TRUNC = 0o1000;
-const O_APPEND = 0o2000;
-const O_NONBLOCK = 0o4000;
 const ANYBODY_READS_AND_WRITES = 0o666;
 
 /** The flags of open(2) for each mode of fopen(3), without the `b`, which means nothing here. */
 const MODE_FLAGS: Readonly<Record<string, number>> = {
   r: 0,
-  w: O_WRONLY | O_CREAT | O_TRUNC,
-  a: O_WRONLY | O_CREAT | O_APPEND,
-  "r+": O_RDWR,
-  "w+": O_RDWR | O_CREAT | O_TRUNC,
-  "a+": O_RDWR | O_CREAT | O_APPEND,
+  w: OpenFlag.WRONLY | OpenFlag.CREAT | OpenFlag.TRUNC,
+  a: OpenFlag.WRONLY | OpenFlag.CREAT | OpenFlag.APPEND,
+  "r+": OpenFlag.RDWR,
+  "w+": OpenFlag.RDWR | OpenFlag.CREAT | OpenFlag.TRUNC,
+  "a+": OpenFlag.RDWR | OpenFlag.CREAT | OpenFlag.APPEND,
 };
 
 /** Moved by one system call; other work of the agent is done in between. */
@@ -84,7 +76,7 @@ export class GuestFiles implements Disposable {
     if (path.includes("\0")) throw new LibcError(what, Errno.ENOENT, libc.explain(Errno.ENOENT));
     // Before the file: its truncation could not be undone.
     const handle = takeNumber(numbers);
-    const fd = this.#openDescriptor(path, flags | O_NOCTTY | O_NONBLOCK, what);
+    const fd = this.#openDescriptor(path, flags | OpenFlag.NOCTTY | OpenFlag.NONBLOCK, what);
     this.#open.set(handle, new GuestFile(libc, fd));
     log.info("file opened", { path, mode, handle });
     return handle;
@@ -117,13 +109,13 @@ export class GuestFiles implements Disposable {
 
   #openDescriptor(path: string, flags: number, what: string): number {
     const { libc, root } = this.#options;
-    if ((flags & O_CREAT) === 0) return openInRoot(libc, root, path, flags, 0, what);
+    if ((flags & OpenFlag.CREAT) === 0) return openInRoot(libc, root, path, flags, 0, what);
     let fd: number;
     try {
-      fd = openInRoot(libc, root, path, flags | O_EXCL, ANYBODY_READS_AND_WRITES, what);
+      fd = openInRoot(libc, root, path, flags | OpenFlag.EXCL, ANYBODY_READS_AND_WRITES, what);
     } catch (error) {
       if (!(error instanceof LibcError) || error.errno !== Errno.EEXIST) throw error;
-      return openInRoot(libc, root, path, flags & ~O_CREAT, 0, what);
+      return openInRoot(libc, root, path, flags & ~OpenFlag.CREAT, 0, what);
     }
     try {
       const { fchmod } = libc.bind("position", POSITION_SYMBOLS);

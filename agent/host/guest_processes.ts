@@ -1,11 +1,9 @@
 import type { Log } from "../telemetry/log.ts";
 import { CapturedOutput } from "./captured_output.ts";
 import { Epoll, EpollEvent } from "./epoll.ts";
-import { Errno, type Libc, LibcError } from "./libc.ts";
+import { Errno, type Libc, LibcError, OpenFlag } from "./libc.ts";
 import { spawn } from "./spawn.ts";
 
-const O_NONBLOCK = 0o4000;
-const O_CLOEXEC = 0o2000000;
 const F_SETFL = 4;
 const WNOHANG = 1;
 const SIGKILL = 9;
@@ -219,13 +217,13 @@ export class GuestProcesses implements AsyncDisposable {
     const { pipe2, fcntl } = this.#symbols();
     const { close } = this.#libc.file;
     const fds = new Int32Array(2);
-    this.#libc.check(pipe2(new Uint8Array(fds.buffer), O_CLOEXEC), "pipe2");
+    this.#libc.check(pipe2(new Uint8Array(fds.buffer), OpenFlag.CLOEXEC), "pipe2");
     const [reader = -1, writer = -1] = fds;
     const own = direction === "input" ? writer : reader;
     const child = direction === "input" ? reader : writer;
     ownEnds.defer(() => close(own));
     childEnds.defer(() => close(child));
-    this.#libc.check(fcntl(own, F_SETFL, O_NONBLOCK), "fcntl");
+    this.#libc.check(fcntl(own, F_SETFL, OpenFlag.NONBLOCK), "fcntl");
     return { own, child };
   }
 

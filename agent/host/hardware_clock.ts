@@ -1,11 +1,9 @@
-import { cString, type Libc } from "./libc.ts";
+import { cString, type Libc, OpenFlag } from "./libc.ts";
 
 const DEVICE_SYMBOLS = {
   ioctl: { parameters: ["i32", "u64", "buffer"], result: "i32" },
 } as const satisfies Deno.ForeignLibraryInterface;
 
-const O_RDONLY = 0;
-const O_CLOEXEC = 0o2000000;
 // linux/rtc.h
 const RTC_RD_TIME = 0x80247009n;
 const RTC_SET_TIME = 0x4024700an;
@@ -68,7 +66,10 @@ function control(
 ): void {
   const { open, close } = libc.file;
   const { ioctl } = libc.bind("hardwareClock", DEVICE_SYMBOLS);
-  const fd = libc.check(open(cString(device), O_RDONLY | O_CLOEXEC, 0), `open ${device}`);
+  const fd = libc.check(
+    open(cString(device), OpenFlag.RDONLY | OpenFlag.CLOEXEC, 0),
+    `open ${device}`,
+  );
   try {
     libc.check(ioctl(fd, request, new Uint8Array(time.buffer)), `${name} on ${device}`);
   } finally {

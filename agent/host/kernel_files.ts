@@ -1,9 +1,5 @@
-import { Errno, type Libc } from "./libc.ts";
+import { Errno, type Libc, OpenFlag } from "./libc.ts";
 
-const O_RDONLY = 0;
-const O_WRONLY = 1;
-const O_CLOEXEC = 0o2000000;
-const O_PATH = 0o10000000;
 const BUFFER_SIZE = 32 * 1024;
 const BUFFER_LENGTH = BigInt(BUFFER_SIZE);
 const PATH_MAX = 4096n;
@@ -34,7 +30,7 @@ export class KernelFiles {
    * @throws LibcError when it cannot be opened or read
    */
   readText(path: string): string {
-    const fd = this.#open(path, O_RDONLY);
+    const fd = this.#open(path, OpenFlag.RDONLY);
     if (fd < 0) throw this.#libc.lastError(`open ${path}`);
     try {
       let length = 0;
@@ -60,7 +56,7 @@ export class KernelFiles {
    * what one read(2) gives. Undefined when it is not there or the kernel refuses to tell it.
    */
   readAttribute(path: string): string | undefined {
-    const fd = this.#open(path, O_RDONLY);
+    const fd = this.#open(path, OpenFlag.RDONLY);
     if (fd < 0) return undefined;
     const count = this.#read(fd);
     this.#libc.frequent.close(fd);
@@ -73,7 +69,7 @@ export class KernelFiles {
    * @throws LibcError when it is there and cannot be read
    */
   readAttributeIfPresent(path: string): string | undefined {
-    const fd = this.#open(path, O_RDONLY);
+    const fd = this.#open(path, OpenFlag.RDONLY);
     if (fd < 0) {
       if (this.#libc.errno() === Errno.ENOENT) return undefined;
       throw this.#libc.lastError(`open ${path}`);
@@ -94,7 +90,7 @@ export class KernelFiles {
    */
   writeText(path: string, text: string): void {
     const { write, close } = this.#libc.frequent;
-    const fd = this.#libc.check(this.#open(path, O_WRONLY), `open ${path}`);
+    const fd = this.#libc.check(this.#open(path, OpenFlag.WRONLY), `open ${path}`);
     try {
       const bytes = this.#encoder.encode(text);
       this.#libc.check(write(fd, bytes, BigInt(bytes.length)), `write ${path}`);
@@ -110,7 +106,7 @@ export class KernelFiles {
    */
   list(path: string): string[] {
     // Without O_DIRECTORY, whose number arm64 has for O_DIRECT.
-    const fd = this.#open(path, O_RDONLY);
+    const fd = this.#open(path, OpenFlag.RDONLY);
     if (fd < 0) {
       if (this.#libc.errno() === Errno.ENOENT) return [];
       throw this.#libc.lastError(`open directory ${path}`);
@@ -142,13 +138,13 @@ export class KernelFiles {
   exists(path: string): boolean {
     // Before anything is read: the configuration asks at the start of the agent.
     const { open, close } = this.#libc.file;
-    const fd = open(this.#cString(path), O_PATH | O_CLOEXEC, 0);
+    const fd = open(this.#cString(path), OpenFlag.PATH | OpenFlag.CLOEXEC, 0);
     if (fd >= 0) close(fd);
     return fd >= 0;
   }
 
   #open(path: string, flags: number): number {
-    return this.#libc.frequent.open(this.#cString(path), flags | O_CLOEXEC, 0);
+    return this.#libc.frequent.open(this.#cString(path), flags | OpenFlag.CLOEXEC, 0);
   }
 
   #read(fd: number): number {

@@ -56,6 +56,21 @@ const ERROR_SYMBOLS = {
   strerror: { parameters: ["i32"], result: "pointer" },
 } as const satisfies Deno.ForeignLibraryInterface;
 
+/** Flags of open(2) that have the same number on amd64 and arm64; O_DIRECTORY, for one, has not. */
+export const OpenFlag = {
+  RDONLY: 0,
+  WRONLY: 0o1,
+  RDWR: 0o2,
+  CREAT: 0o100,
+  EXCL: 0o200,
+  NOCTTY: 0o400,
+  TRUNC: 0o1000,
+  APPEND: 0o2000,
+  NONBLOCK: 0o4000,
+  CLOEXEC: 0o2000000,
+  PATH: 0o10000000,
+} as const;
+
 /** Error numbers of Linux that the agent tells apart (asm-generic/errno-base.h, errno.h). */
 export const Errno = {
   ENOENT: 2,

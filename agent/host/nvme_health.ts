@@ -1,11 +1,9 @@
-import { cString, type Libc } from "./libc.ts";
+import { cString, type Libc, OpenFlag } from "./libc.ts";
 
 const NVME_SYMBOLS = {
   ioctl: { parameters: ["i32", "u64", "buffer"], result: "i32", nonblocking: true },
 } as const satisfies Deno.ForeignLibraryInterface;
 
-const O_RDONLY = 0;
-const O_CLOEXEC = 0o2000000;
 // linux/nvme_ioctl.h: _IOWR('N', 0x41, struct nvme_admin_cmd).
 const NVME_IOCTL_ADMIN_CMD = 0xc048_4e41n;
 const COMMAND_SIZE = 72;
@@ -45,7 +43,7 @@ export interface NvmeHealth {
  */
 export async function readNvmeHealth(libc: Libc, path: string): Promise<NvmeHealth | undefined> {
   const { open, close } = libc.file;
-  const fd = open(cString(path), O_RDONLY | O_CLOEXEC, 0);
+  const fd = open(cString(path), OpenFlag.RDONLY | OpenFlag.CLOEXEC, 0);
   if (fd < 0) return undefined;
   try {
     // One buffer for both, so that the page lives as long as the call that writes it.

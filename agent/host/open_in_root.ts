@@ -1,7 +1,5 @@
-import { cString, type Libc } from "./libc.ts";
+import { cString, type Libc, OpenFlag } from "./libc.ts";
 
-const O_PATH = 0o10000000;
-const O_CLOEXEC = 0o2000000;
 // openat2(2) has no function in the C library; the number is the same on all architectures.
 const SYS_OPENAT2 = 437n;
 const RESOLVE_IN_ROOT = 0x10n;
@@ -30,9 +28,16 @@ export function openInRoot(
 ): number {
   const { open, close } = libc.file;
   const { syscall } = libc.bind("syscall", SYSCALL_SYMBOLS);
-  const directory = libc.check(open(cString(root), O_PATH | O_CLOEXEC, 0), `${what}: ${root}`);
+  const directory = libc.check(
+    open(cString(root), OpenFlag.PATH | OpenFlag.CLOEXEC, 0),
+    `${what}: ${root}`,
+  );
   try {
-    const how = new BigUint64Array([BigInt(flags | O_CLOEXEC), BigInt(mode), RESOLVE_IN_ROOT]);
+    const how = new BigUint64Array([
+      BigInt(flags | OpenFlag.CLOEXEC),
+      BigInt(mode),
+      RESOLVE_IN_ROOT,
+    ]);
     const fd = syscall(
       SYS_OPENAT2,
       BigInt(directory),

@@ -1,4 +1,4 @@
-import { cString, Errno, type Libc, LibcError } from "./libc.ts";
+import { cString, Errno, type Libc, LibcError, OpenFlag } from "./libc.ts";
 
 const SPAWN_SYMBOLS = {
   posix_spawn: {
@@ -25,7 +25,6 @@ const OPAQUE_SIZE = 512;
 const SIGNAL_SET_SIZE = 128;
 const POSIX_SPAWN_SETSIGDEF = 0x04;
 const POSIX_SPAWN_SETSIGMASK = 0x08;
-const O_RDWR = 0o2;
 const POINTER_SIZE = 8;
 const SHELL = "/bin/sh";
 const DEFAULT_SEARCH_PATH = "/bin:/usr/bin";
@@ -69,7 +68,7 @@ export function spawn(libc: Libc, program: Program, searchPath: string | undefin
             actions,
             target,
             cString("/dev/null"),
-            O_RDWR,
+            OpenFlag.RDWR,
             0,
           )
           : symbols.posix_spawn_file_actions_adddup2(actions, fd, target),

@@ -6,6 +6,7 @@ import { Host } from "../host/host.ts";
 import { KernelFiles } from "../host/kernel_files.ts";
 import { Libc } from "../host/libc.ts";
 import { silentLog } from "../telemetry/log.ts";
+import { type FixtureTree, plant } from "./fixture_tree.ts";
 import { TemporaryDirectory } from "./talos_temporary_directory.ts";
 
 /**
@@ -61,7 +62,7 @@ export class FixtureHost implements AsyncDisposable {
 
   /** Makes one with these files. */
   static async create(
-    tree: Readonly<Record<string, string>> = {},
+    tree: FixtureTree = {},
     libc: Libc = new Libc(),
   ): Promise<FixtureHost> {
     const host = new FixtureHost(await TemporaryDirectory.create(), libc);
@@ -69,13 +70,9 @@ export class FixtureHost implements AsyncDisposable {
     return host;
   }
 
-  /** Writes files, by their path below the directory. */
-  async plant(tree: Readonly<Record<string, string>>): Promise<void> {
-    for (const [name, text] of Object.entries(tree)) {
-      const path = `${this.path}/${name}`;
-      await Deno.mkdir(path.slice(0, path.lastIndexOf("/")), { recursive: true });
-      await Deno.writeTextFile(path, text);
-    }
+  /** Writes files below the directory; see `FixtureTree`. */
+  async plant(tree: FixtureTree): Promise<void> {
+    await plant(this.path, tree);
   }
 
   /** The text of a file now. */
