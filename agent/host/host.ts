@@ -11,9 +11,8 @@ import {
 } from "./network_interfaces.ts";
 import { type OsRelease, parseOsRelease } from "./os_release.ts";
 import { resolveInRoot } from "./rooted_path.ts";
+import { readSystemClock } from "./system_clock.ts";
 import { hostTimeZone, type TimeZone } from "./time_zone.ts";
-
-const CLOCK_REALTIME = 0;
 
 /** Where the host's trees are mounted. */
 export interface HostRoots {
@@ -52,12 +51,9 @@ export class Host {
     this.#addresses = addresses;
   }
 
-  /** The system clock in nanoseconds since the epoch (clock_gettime(2), CLOCK_REALTIME). */
+  /** The system clock in nanoseconds since the epoch. */
   time(): bigint {
-    const timespec = new Uint8Array(16);
-    this.libc.check(this.libc.time.clock_gettime(CLOCK_REALTIME, timespec), "clock_gettime");
-    const view = new DataView(timespec.buffer);
-    return view.getBigInt64(0, true) * 1_000_000_000n + view.getBigInt64(8, true);
+    return readSystemClock(this.libc);
   }
 
   /** The host name of this UTS namespace, the node's with `hostNetwork`. */

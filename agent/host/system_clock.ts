@@ -7,6 +7,15 @@ const SETTING_SYMBOLS = {
 const CLOCK_REALTIME = 0;
 const NANOSECONDS_PER_SECOND = 1_000_000_000n;
 
+/** The system clock in nanoseconds since the epoch (clock_gettime(2), CLOCK_REALTIME). */
+export function readSystemClock(libc: Libc): bigint {
+  const timespec = new BigInt64Array(2);
+  const bytes = new Uint8Array(timespec.buffer);
+  libc.check(libc.time.clock_gettime(CLOCK_REALTIME, bytes), "clock_gettime");
+  const [seconds = 0n, nanoseconds = 0n] = timespec;
+  return seconds * NANOSECONDS_PER_SECOND + nanoseconds;
+}
+
 /**
  * Sets the system clock (clock_settime(2), CLOCK_REALTIME).
  *
