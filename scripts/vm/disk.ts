@@ -6,6 +6,8 @@ export interface DiskOptions {
   readonly sizeMiB: number;
   /** What is made on the whole of it. Default: nothing. */
   readonly fileSystem?: "ext4" | "xfs";
+  /** A directory whose tree is put on it, of an ext4 only. Default: it is empty. */
+  readonly contents?: string;
   /** How fast it can be written, in bytes. Default: as fast as this machine. */
   readonly bytesPerSecond?: number;
 }
@@ -28,7 +30,8 @@ export async function makeDisk(path: string, options: DiskOptions): Promise<void
   }
   if (options.fileSystem === undefined) return;
   const program = await findProgram(`mkfs.${options.fileSystem}`);
-  const args = ["-q", ...MKFS_OPTIONS[options.fileSystem], path];
+  const contents = options.contents === undefined ? [] : ["-d", options.contents];
+  const args = ["-q", ...MKFS_OPTIONS[options.fileSystem], ...contents, path];
   const { success, stderr } = await new Deno.Command(program, { args }).output();
   if (!success) throw new Error(`${program} failed: ${new TextDecoder().decode(stderr)}`);
 }
