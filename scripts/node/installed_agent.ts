@@ -1,0 +1,127 @@
+import type { ControlPlane } from "../kubernetes/control_plane.ts";
+import { until } from "../kubernetes/until.ts";
+import type { KubernetesNode } from "./kubernetes_node.ts";
+
+/** A container as its pod's status shows it. */
+export interface AgentPod {
+  readonly name: string;
+  readonly uid: string;
+  readonly ready: boolean;
+  readonly restarts: number;
+}
+
+/** The memory of the agent's container, in bytes, as its cgroup counts it. */
+export interface ContainerMemory {
+  /** memory.current: with the page cache that it was the first to use. */
+  readonly current: number;
+  /** memory.peak. */
+  readonly peak: number;
+  /** Of `current`, what is not backed by a file. */
+  readonly anonymous: number;
+  /** How often the kernel killed something in it for want of memory. */
+  readonly kills: number;
+}
+
+/** The agent that a release of the chart has put on the node. */
+export class InstalledAgent {
+  readonly #controlPlane: ControlPlane;
+  readonly #node: KubernetesNode;
+  readonly #namespace: string;
+
+  constructor(controlPlane: ControlPlane, node: KubernetesNode, namespace: string) {
+    this.#controlPlane = controlPlane;
+    this.#node = node;
+    this.#namespace = namespace;
+  }
+
+  /** The one pod, or undefined when there is none, or more. */
+  async pod(): Promise<AgentPod | undefined> {
+    const { stdout } = await this.#controlPlane.kubectl([
+      ...["get", "pods", "--namespace", this.#namespace, "--output=json"],
+      "--selector=app.kubernetes.io/name=qemu-guest-agent-talos,!helm.sh/hook",
+    ]);
+    const { items } = JSON.parse(stdout);
+    if (items.length !== 1) return undefined;
+    const [{ metadata, status }] = items;
+    const [container] = status.containerStatuses ?? [];
+    return {
+      name: metadata.name,
+      uid: metadata.uid,
+      ready: container?.ready === true,
+      restarts: container?.restartCount ?? 0,
+    };
+  }
+
+  /**
+   * Waits until the pod is as it is to be.
+   *
+   * @throws {Error} if it is not in time, with the agent's log.
+   */
+  async until(
+    what: string,
+    is: (pod: AgentPod) => boolean,
+    timeoutMs = 120_000,
+  ): Promise<AgentPod> {
+    try {
+      return await until(what, async () => {
+        const pod = await this.pod();
+        return pod !== undefined && is(pod) ? pod : undefined;
+      }, timeoutMs);
+    } catch (error) {
+      const described = await this.#controlPlane.kubectl([
+        ...["describe", "pods", "--namespace", this.#namespace],
+      ]);
+      throw new Error(`${what}:\n${described.stdout}\n${await this.log()}`, { cause: error });
+    }
+  }
+
+  /** What the agents of all its pods have written, until now. */
+  async log(): Promise<string> {
+    const { stdout } = await this.#node.guest.run(
+      `cat /var/log/pods/${this.#namespace}_*/agent/*.log`,
+    );
+    // Each line has the time, the stream and a tag before it.
+    return stdout.replaceAll(/^\S+ std(?:out|err) [FP] /gm, "");
+  }
+
+  /** Runs the executable in the container, beside the agent. */
+  async execute(args: string): Promise<{ status: number; stdout: string; stderr: string }> {
+    const [container] = await this.#containers();
+    return await this.#node.guest.run(
+      `ctr -n k8s.io tasks exec --exec-id e$$ ${container} /qemu-ga-talos ${args}`,
+      { timeoutMs: 60_000 },
+    );
+  }
+
+  /** See `ContainerMemory`. */
+  async memory(): Promise<ContainerMemory> {
+    const [container] = await this.#containers();
+    const { stdout } = await this.#node.guest.run(
+      `cd $(find /sys/fs/cgroup -type d -name '*${container}*' | head -n 1) && ` +
+        "cat memory.current memory.peak 2>/dev/null; grep '^anon ' memory.stat; " +
+        "grep '^oom_kill ' memory.events",
+    );
+    const numbers = stdout.trim().split("\n").map((line) => Number(line.split(" ").at(-1)));
+    const kills = numbers.pop() ?? NaN;
+    const anonymous = numbers.pop() ?? NaN;
+    const [current = NaN, peak = NaN] = numbers;
+    return { current, peak, anonymous, kills };
+  }
+
+  /** Kills the agent, as the kernel does for want of memory: without a chance to thaw. */
+  async kill(): Promise<void> {
+    const [container] = await this.#containers();
+    await this.#node.guest.run(`ctr -n k8s.io tasks kill --signal SIGKILL ${container}`);
+  }
+
+  async #containers(): Promise<string[]> {
+    const { stdout } = await this.#node.guest.run(
+      "ctr -n k8s.io tasks list | grep RUNNING | cut -d ' ' -f 1 | while read -r id; do " +
+        `ctr -n k8s.io containers info $id | grep -q '"io.kubernetes.container.name": "agent"' && echo $id; done; true`,
+      { timeoutMs: 30_000 },
+    );
+    const containers = stdout.trim().split("\n").filter((id) => id !== "");
+    if (containers.length !== 1) throw new Error(`${containers.length} agents run on the node`);
+    return containers;
+  }
+}
