@@ -39,9 +39,12 @@ async function bundledDirectories(): Promise<string[]> {
     if (!name.endsWith(".map")) continue;
     const { sources } = await readJson(`${BUNDLE}/${name}`) as { sources?: string[] };
     for (const source of sources ?? []) {
-      const directory = /^.*\/npm\/[^/]+\/(?:@[^/]+\/)?[^/]+\/\d[^/]*/.exec(source)?.[0];
-      // Maps name sources from where the bundle was made, two levels below the project.
-      if (directory !== undefined) directories.add(directory.replace(/^(\.\.\/)+/, ""));
+      // Relative to where scripts/compile has made the bundle before it put it in its place.
+      const path = decodeURIComponent(
+        new URL(source, `file://${Deno.cwd()}/dist/x/bundle/`).pathname,
+      );
+      const directory = /^.*\/npm\/[^/]+\/(?:@[^/]+\/)?[^/]+\/\d[^/]*/.exec(path)?.[0];
+      if (directory !== undefined) directories.add(directory);
     }
   }
   return [...directories].sort();
@@ -50,8 +53,7 @@ async function bundledDirectories(): Promise<string[]> {
 async function bundledPackages(): Promise<BundledPackage[]> {
   const lock = await readJson("deno.lock") as { npm?: Record<string, { integrity?: string }> };
   const packages: BundledPackage[] = [];
-  for (const source of await bundledDirectories()) {
-    const directory = await existing([source, `/${source}`]);
+  for (const directory of await bundledDirectories()) {
     const manifest = await readJson(`${directory}/package.json`);
     const name = text(manifest["name"], `the name in ${directory}`);
     const version = text(manifest["version"], `the version in ${directory}`);
@@ -65,18 +67,6 @@ async function bundledPackages(): Promise<BundledPackage[]> {
     });
   }
   return packages;
-}
-
-async function existing(candidates: readonly string[]): Promise<string> {
-  for (const candidate of candidates) {
-    try {
-      await Deno.stat(candidate);
-      return candidate;
-    } catch (error) {
-      if (!(error instanceof Deno.errors.NotFound)) throw error;
-    }
-  }
-  throw new Error(`${candidates[0]} is in the bundle and not in Deno's cache: compile again`);
 }
 
 async function copyLicences(destination: string): Promise<void> {
