@@ -111,15 +111,24 @@ Deno.test("the chart on a real node", async (test) => {
     assert.deepEqual(seen.sort(), [["/", "ext4", "/dev/vda"], [DATA, "xfs", "/dev/vdb"]]);
   });
 
-  const writes = async (): Promise<boolean> =>
-    (await guest.run(`timeout 5 sh -c 'echo x >${DATA}/file && sync ${DATA}/file'`)).status === 0;
+  // What writes to a frozen file system cannot be killed: it is looked at from outside.
+  let writers = 0;
+  const startWriting = async (): Promise<() => Promise<boolean>> => {
+    const done = `/run/written-${++writers}`;
+    await guest.run(
+      `(echo x >${DATA}/file && sync ${DATA}/file && touch ${done}) >/dev/null 2>&1 &`,
+    );
+    return async () => (await guest.run(`test -e ${done}`)).status === 0;
+  };
 
   await test.step("a freeze stops writes to the user volume, a thaw lets them go on", async () => {
     assert.equal(await ask("guest-fsfreeze-freeze-list", { mountpoints: [DATA] }), 1);
     assert.equal(await ask("guest-fsfreeze-status"), "frozen");
-    assert.equal(await writes(), false);
+    const written = await startWriting();
+    await new Promise((resolve) => setTimeout(resolve, 3000));
+    assert.equal(await written(), false);
     assert.equal(await ask("guest-fsfreeze-thaw"), 1);
-    assert.equal(await writes(), true);
+    await until("the write is done", async () => await written() || undefined);
   });
 
   await test.step("the pod lives through a freeze of everything, kubelet's disk too", async () => {
@@ -176,13 +185,14 @@ Deno.test("the chart on a real node", async (test) => {
   await test.step("what a killed agent left frozen the next one thaws", async () => {
     const before = await agent.pod();
     assert.equal(await ask("guest-fsfreeze-freeze-list", { mountpoints: [DATA] }), 1);
+    const written = await startWriting();
     await agent.kill();
     const again = await agent.until(
       "the container was started again",
       ({ restarts, ready }) => ready && restarts > (before?.restarts ?? 0),
     );
     assert.equal(again.uid, before?.uid);
-    assert.equal(await writes(), true);
+    await until("the write is done", async () => await written() || undefined);
     assert.equal(await ask("guest-fsfreeze-status"), "thawed");
   });
 
