@@ -129,7 +129,7 @@ export type Publish = (activity: Activity) => void;
 const EARLY_LIMIT = 1_000;
 
 /** A `Publish` that tells nobody. */
-export const publishNothing: Publish = () => {};
+export const publishNothing: Publish = (): void => {};
 
 /**
  * Hands what happens to those who want to know. Subscribers are loaded after the port is served, so
