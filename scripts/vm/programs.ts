@@ -1,14 +1,14 @@
 /**
- * Where a program of this machine is, by PATH.
+ * Where a program of this machine is, by PATH. `part` is what scripts/bootstrap calls it.
  *
  * @throws {Error} if it is not installed; says how to get it.
  */
-export async function findProgram(name: string): Promise<string> {
+export async function findProgram(name: string, part = "vm"): Promise<string> {
   for (const directory of (Deno.env.get("PATH") ?? "").split(":")) {
     const path = `${directory}/${name}`;
     if (directory !== "" && await isFile(path)) return path;
   }
-  throw new Error(`no ${name} on PATH, which the VM needs: run scripts/bootstrap vm`);
+  throw new Error(`no ${name} on PATH: run scripts/bootstrap ${part}`);
 }
 
 /**
@@ -42,7 +42,8 @@ export async function sharedLibraries(program: string): Promise<string[]> {
   return libraries;
 }
 
-async function isFile(path: string): Promise<boolean> {
+/** Whether there is a file, or a link to one, by that name. */
+export async function isFile(path: string): Promise<boolean> {
   try {
     return (await Deno.stat(path)).isFile;
   } catch (error) {

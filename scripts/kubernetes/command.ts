@@ -1,0 +1,67 @@
+/** How a command ended. */
+export interface CommandResult {
+  /** Its exit status. */
+  readonly code: number;
+  /** What it printed. */
+  readonly stdout: string;
+  /** What it complained or warned of. */
+  readonly stderr: string;
+}
+
+/** How a command runs. */
+export interface CommandOptions {
+  readonly env: Readonly<Record<string, string>>;
+  /** What it reads from its standard input. Default: nothing. */
+  readonly stdin?: string | undefined;
+}
+
+/** How long a command may take, in milliseconds. */
+const TIMEOUT_MS = 120_000;
+
+/**
+ * Runs a command to its end, however it ends.
+ *
+ * @throws {Error} if it does not end within two minutes.
+ */
+export async function runCommand(
+  program: string,
+  args: readonly string[],
+  { env, stdin }: CommandOptions,
+): Promise<CommandResult> {
+  const signal = AbortSignal.timeout(TIMEOUT_MS);
+  const process = new Deno.Command(program, {
+    args: [...args],
+    env: { ...env },
+    stdin: stdin === undefined ? "null" : "piped",
+    stdout: "piped",
+    stderr: "piped",
+    signal,
+  }).spawn();
+  const output = process.output();
+  if (stdin !== undefined) await write(process.stdin, stdin);
+  const { code, stdout, stderr } = await output;
+  if (signal.aborted) throw new Error(`${program} ${args.join(" ")} did not end`);
+  const decoder = new TextDecoder();
+  return { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
+}
+
+/**
+ * The result of a command that must succeed.
+ *
+ * @throws {Error} with the command and its complaint, if it failed.
+ */
+export function succeeded(command: string, result: CommandResult): CommandResult {
+  if (result.code === 0) return result;
+  throw new Error(`${command} ended with ${result.code}: ${result.stderr.trim()}`);
+}
+
+/** A command that ends without reading everything tells by its status, not by a broken pipe. */
+async function write(stream: WritableStream<Uint8Array>, text: string): Promise<void> {
+  const writer = stream.getWriter();
+  try {
+    await writer.write(new TextEncoder().encode(text));
+    await writer.close();
+  } catch (error) {
+    if (!(error instanceof Deno.errors.BrokenPipe)) throw error;
+  }
+}
