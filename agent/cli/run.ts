@@ -7,6 +7,7 @@ import { optionsHelp } from "../config/help.ts";
 import { KernelFiles } from "../host/kernel_files.ts";
 import { Libc } from "../host/libc.ts";
 import { isInMemory } from "../host/memory_file_system.ts";
+import { ActivityFeed } from "../telemetry/activity.ts";
 import { HeldBackLines } from "../telemetry/held_back_lines.ts";
 import { jsonLog, type Log, type LogSink } from "../telemetry/log.ts";
 import { Agent } from "./agent.ts";
@@ -46,17 +47,18 @@ export async function run(words: readonly string[]): Promise<number> {
   if (config.fsfreezeHook === undefined) Deno.permissions.revokeSync({ name: "run" });
 
   const lines = new HeldBackLines();
-  const log = jsonLog((line) => lines.write(line), { level: config.verbose ? "debug" : "info" });
-  await using agent = new Agent(config, log, lines, libc);
+  const log = jsonLog((line) => lines.write(line), { level: config.logLevel });
+  const feed = new ActivityFeed(log);
+  await using agent = new Agent(config, log, lines, libc, feed.publish);
   // Before the log and the pidfile are opened: they may lie on what the last process left frozen.
   await thawLeftovers(agent, log);
   lines.sendTo(openLog(config, inBackground));
   using _pidfile = config.pidfile === undefined ? undefined : new Pidfile(libc, config.pidfile);
-  await using channel = await openChannel(config, agent, log);
+  await using channel = await openChannel(config, agent, log, feed.publish);
   using _signals = stopOnSignals(agent, channel, log);
   if (inBackground) reportReady();
   log.info("agent started", { version: versionLine(), method: config.method });
-  const served = serve(channel, agent.dispatcher, log);
+  const served = serve(channel, agent.dispatcher, log, feed.publish);
   const checked = reportCredentials(agent, log);
   reportStateDirectory(agent, config, log);
   await served;
