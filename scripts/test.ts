@@ -96,6 +96,12 @@ const SUITES: readonly Suite[] = [
     parts: ["vm", "libvirt", "compile", "newest"],
     command: ["deno", ...TEST, "scripts/libvirt"],
   },
+  {
+    name: "kubernetes",
+    quick: false,
+    parts: ["control-plane"],
+    command: ["deno", ...TEST, "scripts/kubernetes"],
+  },
 ];
 
 async function capture(

@@ -208,9 +208,10 @@ every API server has the aggregation API, and Helm's own list does not.
 {{/* Seconds of a time as the agent writes it: 500ms, 20s, 2m; a number without unit is in seconds. */}}
 {{- define "qga.seconds" -}}
 {{- $text := . | toString -}}
-{{- $number := regexFind "^[0-9]+" $text | int64 -}}
-{{- if hasSuffix "ms" $text }}{{ div $number 1000 }}
-{{- else if hasSuffix "h" $text }}{{ mul $number 3600 }}
-{{- else if hasSuffix "m" $text }}{{ mul $number 60 }}
-{{- else }}{{ $number }}{{ end -}}
+{{- $number := regexFind "^[0-9.]+" $text | float64 -}}
+{{- if hasSuffix "ms" $text }}{{ $number = divf $number 1000 }}
+{{- else if hasSuffix "h" $text }}{{ $number = mulf $number 3600 }}
+{{- else if hasSuffix "m" $text }}{{ $number = mulf $number 60 }}
+{{- end -}}
+{{- ceil $number | int -}}
 {{- end -}}

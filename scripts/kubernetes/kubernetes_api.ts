@@ -27,6 +27,12 @@ export class KubernetesApiError extends Error {
   }
 }
 
+/** How long an answer may take, in milliseconds. */
+const TIMEOUT_MS = 10_000;
+
+/** How long that it is ready may take to say. */
+const READY_TIMEOUT_MS = 1_000;
+
 /** The Kubernetes API over HTTP, which takes a hundredth of the time of a kubectl. */
 export class KubernetesApi implements Disposable {
   readonly #server: string;
@@ -43,11 +49,12 @@ export class KubernetesApi implements Disposable {
   /** Whether the API server says that it is ready; false also when there is none. */
   async isReady(): Promise<boolean> {
     try {
-      const response = await this.#fetch("GET", "/readyz");
+      const response = await this.#fetch("GET", "/readyz", undefined, READY_TIMEOUT_MS);
       await response.body?.cancel();
       return response.ok;
     } catch (error) {
-      if (error instanceof TypeError) return false;
+      const isTimeout = error instanceof DOMException && error.name === "TimeoutError";
+      if (error instanceof TypeError || isTimeout) return false;
       throw error;
     }
   }
@@ -89,10 +96,16 @@ export class KubernetesApi implements Disposable {
     this.#client.close();
   }
 
-  async #fetch(method: string, path: string, body?: unknown): Promise<Response> {
+  async #fetch(
+    method: string,
+    path: string,
+    body?: unknown,
+    timeoutMs: number = TIMEOUT_MS,
+  ): Promise<Response> {
     return await fetch(`${this.#server}${path}`, {
       client: this.#client,
       method,
+      signal: AbortSignal.timeout(timeoutMs),
       headers: { authorization: `Bearer ${this.#token}`, "content-type": "application/json" },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
