@@ -1,6 +1,6 @@
 import { COMMANDS } from "../commands/all.ts";
 import type { CommandContext } from "../commands/context.ts";
-import { DEFAULT_POLICY } from "../commands/default_policy.ts";
+import { defaultPolicy } from "../commands/default_policy.ts";
 import type { Config } from "../config/config.ts";
 import { FileSystemThread } from "../host/file_system_thread.ts";
 import { FreezeMarker } from "../host/freeze_marker.ts";
@@ -86,7 +86,8 @@ export class Agent implements AsyncDisposable {
     });
     const { signal } = this.#stopping;
     const lists = { allow: config.allowRpcs, block: config.blockRpcs };
-    const policy = new Policy(lists, DEFAULT_POLICY, () => this.freezer.state !== "thawed");
+    const defaults = defaultPolicy(config.talosconfig);
+    const policy = new Policy(lists, defaults, () => this.freezer.state !== "thawed");
     this.dispatcher = new Dispatcher<CommandContext>(COMMANDS, policy, {
       version: VERSION,
       commandStates: () => this.dispatcher.commandStates(),
