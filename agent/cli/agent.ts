@@ -18,10 +18,8 @@ import { Dispatcher } from "../protocol/dispatcher.ts";
 import { Policy } from "../protocol/policy.ts";
 import { TalosPower } from "../talos/power.ts";
 import type { Log } from "../telemetry/log.ts";
+import { ignoreProxies } from "./proxy.ts";
 import { VERSION } from "./version.ts";
-
-/** The Talos API of the own node is never behind a proxy, and `fetch` cannot be told so otherwise. */
-const PROXY_VARIABLES = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
 
 /** The agent without its channel: what answers requests. */
 export class Agent implements AsyncDisposable {
@@ -36,7 +34,7 @@ export class Agent implements AsyncDisposable {
 
   /** `heldBack` is what holds the lines of `log` back. */
   constructor(config: Config, log: Log, heldBack: HeldBack, libc: Libc) {
-    for (const variable of PROXY_VARIABLES) Deno.env.delete(variable);
+    ignoreProxies();
     this.libc = libc;
     this.files = new KernelFiles(this.libc);
     const host = new Host(this.libc, this.files, {
