@@ -1,0 +1,217 @@
+{{/* Name of the chart. */}}
+{{- define "qga.name" -}}
+{{- default .Chart.Name .Values.nameOverride | trunc 48 | trimSuffix "-" -}}
+{{- end -}}
+
+{{/* Name of the objects: short enough for the suffixes that some of them have. */}}
+{{- define "qga.fullname" -}}
+{{- if .Values.fullnameOverride -}}
+{{- .Values.fullnameOverride | trunc 48 | trimSuffix "-" -}}
+{{- else -}}
+{{- $name := default .Chart.Name .Values.nameOverride -}}
+{{- if contains $name .Release.Name -}}
+{{- .Release.Name | trunc 48 | trimSuffix "-" -}}
+{{- else -}}
+{{- printf "%s-%s" .Release.Name $name | trunc 48 | trimSuffix "-" -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{/* Namespace of the objects. */}}
+{{- define "qga.namespace" -}}
+{{- default .Release.Namespace .Values.namespaceOverride -}}
+{{- end -}}
+
+{{/* What never changes, since the DaemonSet's selector cannot. */}}
+{{- define "qga.selectorLabels" -}}
+app.kubernetes.io/name: {{ include "qga.name" . | quote }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
+{{- end -}}
+
+{{/* Labels of all objects; the chart's own win over `commonLabels`. */}}
+{{- define "qga.labels" -}}
+{{- $own := include "qga.selectorLabels" . | fromYaml -}}
+{{- $_ := set $own "helm.sh/chart" (printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-") -}}
+{{- $_ := set $own "app.kubernetes.io/version" .Chart.AppVersion -}}
+{{- $_ := set $own "app.kubernetes.io/managed-by" .Release.Service -}}
+{{- include "qga.texts" (mergeOverwrite (deepCopy .Values.commonLabels) $own) -}}
+{{- end -}}
+
+{{/* A map of texts: an unquoted `true` would be no text to the API server. */}}
+{{- define "qga.texts" -}}
+{{- range $key, $value := . }}
+{{ $key }}: {{ $value | toString | quote }}
+{{- end -}}
+{{- end -}}
+
+{{/*
+Metadata of an object. Takes a dict: root, name, and where needed suffix, labels, annotations, namespace
+("" for an object without one).
+*/}}
+{{- define "qga.metadata" -}}
+{{- $namespace := include "qga.namespace" .root -}}
+{{- if hasKey . "namespace" }}{{ $namespace = .namespace }}{{ end -}}
+name: {{ .name }}
+{{- with $namespace }}
+namespace: {{ . }}
+{{- end }}
+labels:
+  {{- include "qga.labels" .root | trim | nindent 2 }}
+  {{- with .labels }}
+  {{- include "qga.texts" (omit . "app.kubernetes.io/name" "app.kubernetes.io/instance") | trim | nindent 2 }}
+  {{- end }}
+{{- with mergeOverwrite (deepCopy .root.Values.commonAnnotations) (.annotations | default dict) }}
+annotations:
+  {{- include "qga.texts" . | trim | nindent 2 }}
+{{- end }}
+{{- end -}}
+
+{{- define "qga.serviceAccountName" -}}
+{{- if .Values.serviceAccount.create -}}
+{{- default (include "qga.fullname" .) .Values.serviceAccount.name -}}
+{{- else -}}
+{{- default "default" .Values.serviceAccount.name -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "qga.registry" -}}
+{{- default .Values.image.registry (.Values.global | default dict).imageRegistry -}}
+{{- end -}}
+
+{{- define "qga.image" -}}
+{{- $image := .Values.image -}}
+{{- $registry := include "qga.registry" . -}}
+{{- if $registry }}{{ $registry }}/{{ end -}}
+{{- $image.repository -}}
+{{- if $image.digest }}@{{ $image.digest }}{{ else }}:{{ default .Chart.AppVersion $image.tag }}{{ end -}}
+{{- end -}}
+
+{{- define "qga.pullSecretName" -}}
+{{- default (printf "%s-registry" (include "qga.fullname" .)) .Values.imageCredentials.name -}}
+{{- end -}}
+
+{{/* All pull secrets, each once, as a list of maps. */}}
+{{- define "qga.imagePullSecrets" -}}
+{{- $names := list -}}
+{{- range concat ((.Values.global | default dict).imagePullSecrets | default list) .Values.imagePullSecrets -}}
+{{- $names = append $names (kindIs "map" . | ternary (get (kindIs "map" . | ternary . dict) "name") .) -}}
+{{- end -}}
+{{- if .Values.imageCredentials.create -}}
+{{- $names = append $names (include "qga.pullSecretName" .) -}}
+{{- end -}}
+{{- range uniq $names }}
+- name: {{ . }}
+{{- end -}}
+{{- end -}}
+
+{{/* Name of the Talos ServiceAccount, and of the Secret that Talos makes for it: never rendered here. */}}
+{{- define "qga.talosServiceAccountName" -}}
+{{- printf "%s-talos-secrets" (include "qga.fullname" .) -}}
+{{- end -}}
+
+{{/* Name of the Secret that the chart makes of `talos.talosconfig`. */}}
+{{- define "qga.talosconfigName" -}}
+{{- printf "%s-talosconfig" (include "qga.fullname" .) -}}
+{{- end -}}
+
+{{/* Name of the Secret with the credentials; empty for none. */}}
+{{- define "qga.credentialsName" -}}
+{{- if eq .Values.talos.auth "serviceAccount" -}}
+{{- include "qga.talosServiceAccountName" . -}}
+{{- else if eq .Values.talos.auth "secret" -}}
+{{- default (include "qga.talosconfigName" .) .Values.talos.existingSecret -}}
+{{- end -}}
+{{- end -}}
+
+{{/* The key of that Secret. */}}
+{{- define "qga.credentialsKey" -}}
+{{- if .Values.talos.existingSecret }}{{ .Values.talos.secretKey }}{{ else }}config{{ end -}}
+{{- end -}}
+
+{{/*
+Whether the API versions are those of a server, and not the ones that Helm takes where it asks none:
+every API server has the aggregation API, and Helm's own list does not.
+*/}}
+{{- define "qga.serverIsKnown" -}}
+{{- if .Capabilities.APIVersions.Has "apiregistration.k8s.io/v1" }}true{{ end -}}
+{{- end -}}
+
+{{/* Whether the Talos ServiceAccount is rendered. */}}
+{{- define "qga.talosServiceAccountIsRendered" -}}
+{{- if eq .Values.talos.auth "serviceAccount" -}}
+{{- $missing := and (include "qga.serverIsKnown" .) (not (.Capabilities.APIVersions.Has "talos.dev/v1alpha1")) -}}
+{{- if not (and $missing (eq .Values.talos.renderMode "skipIfMissing")) }}true{{ end -}}
+{{- end -}}
+{{- end -}}
+
+{{/* Whether an object of monitoring.coreos.com/v1 is rendered. Takes a dict: root, values. */}}
+{{- define "qga.monitorIsRendered" -}}
+{{- if .values.enabled -}}
+{{- $known := .root.Capabilities.APIVersions.Has "monitoring.coreos.com/v1" -}}
+{{- if or $known (ne .values.renderMode "skipIfMissing") }}true{{ end -}}
+{{- end -}}
+{{- end -}}
+
+{{/* Address that the agent's HTTP port is bound to; empty for all. */}}
+{{- define "qga.listenHost" -}}
+{{- if .Values.metrics.enabled -}}
+{{- .Values.metrics.address -}}
+{{- else if .Values.hostNetwork -}}
+127.0.0.1
+{{- end -}}
+{{- end -}}
+
+{{/* Where kubelet asks; empty for the pod's address. */}}
+{{- define "qga.probeHost" -}}
+{{- $host := include "qga.listenHost" . -}}
+{{- if not (has $host (list "" "0.0.0.0" "::")) }}{{ $host }}{{ end -}}
+{{- end -}}
+
+{{/* HOST:PORT for the agent. */}}
+{{- define "qga.listenAddress" -}}
+{{- $host := include "qga.listenHost" . -}}
+{{- if contains ":" $host }}[{{ $host }}]{{ else }}{{ $host }}{{ end -}}
+:{{ .Values.metrics.port | int }}
+{{- end -}}
+
+{{/* The directories in the container. */}}
+{{- define "qga.configDirectory" -}}/etc/qemu-guest-agent-talos{{- end -}}
+{{- define "qga.credentialsDirectory" -}}/var/run/secrets/talos.dev{{- end -}}
+{{- define "qga.stateDirectory" -}}/run/qemu-guest-agent-talos{{- end -}}
+
+{{/* The agent's configuration file: the typed values, and `config` over them. */}}
+{{- define "qga.config" -}}
+{{- $config := dict
+  "statedir" (include "qga.stateDirectory" .)
+  "listen-address" (include "qga.listenAddress" .)
+  "log-format" .Values.log.format
+  "log-level" .Values.log.level
+  "kubernetes-events" .Values.events.enabled
+  "drain-timeout" (.Values.talos.drainTimeout | toString)
+  "reboot-mode" .Values.talos.rebootMode
+  "fsfreeze-timeout" (.Values.freeze.timeout | toString)
+  "fsfreeze-allow-empty" .Values.freeze.allowEmpty
+-}}
+{{- if ne .Values.talos.auth "none" -}}
+{{- $_ := set $config "talosconfig" (include "qga.credentialsDirectory" .) -}}
+{{- with .Values.talos.context }}{{ $_ := set $config "talos-context" . }}{{ end -}}
+{{- end -}}
+{{- with .Values.freeze.include }}{{ $_ := set $config "fsfreeze-include" . }}{{ end -}}
+{{- with .Values.freeze.exclude }}{{ $_ := set $config "fsfreeze-exclude" . }}{{ end -}}
+{{- with .Values.interfaces.include }}{{ $_ := set $config "interfaces-include" . }}{{ end -}}
+{{- with .Values.commands.allow }}{{ $_ := set $config "allow-rpcs" . }}{{ end -}}
+{{- if not (kindIs "invalid" .Values.interfaces.exclude) }}{{ $_ := set $config "interfaces-exclude" .Values.interfaces.exclude }}{{ end -}}
+{{- if not (kindIs "invalid" .Values.commands.block) }}{{ $_ := set $config "block-rpcs" .Values.commands.block }}{{ end -}}
+{{- toYaml (mergeOverwrite $config (deepCopy .Values.config)) -}}
+{{- end -}}
+
+{{/* Seconds of a time as the agent writes it: 500ms, 20s, 2m; a number without unit is in seconds. */}}
+{{- define "qga.seconds" -}}
+{{- $text := . | toString -}}
+{{- $number := regexFind "^[0-9.]+" $text | float64 -}}
+{{- if hasSuffix "ms" $text }}{{ $number = divf $number 1000 }}
+{{- else if hasSuffix "h" $text }}{{ $number = mulf $number 3600 }}
+{{- else if hasSuffix "m" $text }}{{ $number = mulf $number 60 }}
+{{- end -}}
+{{- ceil $number | int -}}
+{{- end -}}

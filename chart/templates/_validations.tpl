@@ -1,0 +1,127 @@
+{{/*
+Contradictions between values, which the schema cannot see. Each message names the values and says what to
+set. `templates/validations.yaml` runs them all.
+*/}}
+{{- define "qga.validations" -}}
+{{- include "qga.validateTalos" . -}}
+{{- include "qga.validateConfig" . -}}
+{{- include "qga.validatePull" . -}}
+{{- include "qga.validatePod" . -}}
+{{- include "qga.validateMetrics" . -}}
+{{- include "qga.validateNamespace" . -}}
+{{- end -}}
+
+{{- define "qga.validateTalos" -}}
+{{- $talos := .Values.talos -}}
+{{- if eq $talos.auth "secret" -}}
+  {{- if and $talos.existingSecret $talos.talosconfig -}}
+    {{- fail "talos.existingSecret and talos.talosconfig are both set: set one of them, and leave the other empty." -}}
+  {{- end -}}
+  {{- if not (or $talos.existingSecret $talos.talosconfig) -}}
+    {{- fail "talos.auth is secret, and there is no Secret: set talos.existingSecret to the name of one whose key talos.secretKey holds a talosconfig, or give the file by --set-file talos.talosconfig=FILE." -}}
+  {{- end -}}
+  {{- if eq $talos.existingSecret (include "qga.talosServiceAccountName" .) -}}
+    {{- fail (printf "talos.existingSecret is %s, the Secret that Talos makes for this release with talos.auth=serviceAccount, and deletes again: set talos.auth to serviceAccount, or give your Secret another name." $talos.existingSecret) -}}
+  {{- end -}}
+{{- else -}}
+  {{- range $name := list "existingSecret" "talosconfig" -}}
+    {{- if get $talos $name -}}
+      {{- fail (printf "talos.%s is set, and talos.auth is %s: set talos.auth to secret, or leave talos.%s empty." $name $talos.auth $name) -}}
+    {{- end -}}
+  {{- end -}}
+{{- end -}}
+{{- if and (eq $talos.auth "none") $talos.context -}}
+  {{- fail "talos.context is set, and talos.auth is none: leave talos.context empty, or set talos.auth to secret." -}}
+{{- end -}}
+{{- if and (eq $talos.auth "serviceAccount") (eq $talos.renderMode "failIfMissing") (include "qga.serverIsKnown" .) (not (.Capabilities.APIVersions.Has "talos.dev/v1alpha1")) -}}
+  {{- fail (printf "talos.renderMode is failIfMissing, and the cluster does not know talos.dev/v1alpha1: allow access to the Talos API from the namespace %s in the machine configuration (README, \"Access to the Talos API\"), or set talos.auth to secret." (include "qga.namespace" .)) -}}
+{{- end -}}
+{{- end -}}
+
+{{/* Options that other values own: the pod's mounts and probes depend on them. */}}
+{{- define "qga.validateConfig" -}}
+{{- $owners := dict
+  "listen-address" "metrics.enabled, metrics.address and metrics.port"
+  "statedir" "stateDirectory"
+  "talosconfig" "talos.auth"
+  "kubernetes-events" "events.enabled"
+-}}
+{{- range $option, $owner := $owners -}}
+  {{- if hasKey $.Values.config $option -}}
+    {{- fail (printf "config.%s: the chart sets this option by itself: set %s instead." $option $owner) -}}
+  {{- end -}}
+{{- end -}}
+{{- if and (eq .Values.talos.auth "none") (hasKey .Values.config "talos-context") -}}
+  {{- fail "config.talos-context is set, and talos.auth is none: set talos.auth to secret, or leave the option out." -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "qga.validatePull" -}}
+{{- $credentials := .Values.imageCredentials -}}
+{{- if $credentials.create -}}
+  {{- if not (and $credentials.username $credentials.password) -}}
+    {{- fail "imageCredentials.create is true: set imageCredentials.username and imageCredentials.password, or name a pull secret that exists in imagePullSecrets." -}}
+  {{- end -}}
+  {{- if not (or $credentials.registry (include "qga.registry" .)) -}}
+    {{- fail "imageCredentials.create is true, and no registry is known: set imageCredentials.registry or image.registry." -}}
+  {{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "qga.validatePod" -}}
+{{- if and (eq .Values.securityContext.privileged true) (hasKey .Values.securityContext "allowPrivilegeEscalation") (not .Values.securityContext.allowPrivilegeEscalation) -}}
+  {{- fail "securityContext.allowPrivilegeEscalation is false, and securityContext.privileged is true: Kubernetes refuses that. Leave securityContext.allowPrivilegeEscalation out." -}}
+{{- end -}}
+{{- $frozen := include "qga.seconds" .Values.freeze.timeout | int -}}
+{{- $patience := mul .Values.livenessProbe.periodSeconds .Values.livenessProbe.failureThreshold | int -}}
+{{- if le $patience $frozen -}}
+  {{- fail (printf "livenessProbe.periodSeconds times livenessProbe.failureThreshold is %d s, and freeze.timeout is %d s: a pod that is killed while its node is frozen cannot be replaced. Set livenessProbe.failureThreshold higher, or freeze.timeout lower." $patience $frozen) -}}
+{{- end -}}
+{{- range $name, $value := .Values.podLabels -}}
+  {{- if has $name (list "app.kubernetes.io/name" "app.kubernetes.io/instance") -}}
+    {{- fail (printf "podLabels.%s: the DaemonSet finds its pods by this label: leave it out, or set nameOverride." $name) -}}
+  {{- end -}}
+{{- end -}}
+{{- if and .Values.events.enabled (not .Values.serviceAccount.create) (not .Values.serviceAccount.name) -}}
+  {{- fail "events.enabled is true, and serviceAccount.create is false: set serviceAccount.name, so that not every pod of the namespace gets the rights to send Events." -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "qga.validateMetrics" -}}
+{{- $metrics := .Values.metrics -}}
+{{- range $name := list "podMonitor" "serviceMonitor" "prometheusRule" -}}
+  {{- $monitor := get $metrics $name -}}
+  {{- if and $monitor.enabled (eq $monitor.renderMode "failIfMissing") (not ($.Capabilities.APIVersions.Has "monitoring.coreos.com/v1")) -}}
+    {{- fail (printf "metrics.%s.renderMode is failIfMissing, and the cluster does not know monitoring.coreos.com/v1: install the Prometheus operator, or set metrics.%s.enabled to false." $name $name) -}}
+  {{- end -}}
+  {{- if and $monitor.enabled (ne $name "prometheusRule") -}}
+    {{- if not $metrics.enabled -}}
+      {{- fail (printf "metrics.%s.enabled is true, and metrics.enabled is false: set metrics.enabled to true, or metrics.%s.enabled to false." $name $name) -}}
+    {{- end -}}
+    {{- if has $metrics.address (list "127.0.0.1" "::1") -}}
+      {{- fail (printf "metrics.%s.enabled is true, and metrics.address is %s, where only the node itself can ask: leave metrics.address empty, or set metrics.%s.enabled to false." $name $metrics.address $name) -}}
+    {{- end -}}
+  {{- end -}}
+{{- end -}}
+{{- if and $metrics.podMonitor.enabled $metrics.serviceMonitor.enabled -}}
+  {{- fail "metrics.podMonitor.enabled and metrics.serviceMonitor.enabled are both true, so that all would be scraped twice: set one of them to false." -}}
+{{- end -}}
+{{- if and $metrics.serviceMonitor.enabled (not $metrics.service.enabled) -}}
+  {{- fail "metrics.serviceMonitor.enabled is true, and metrics.service.enabled is false: set metrics.service.enabled to true, or use metrics.podMonitor.enabled." -}}
+{{- end -}}
+{{- if and (not .Values.hostNetwork) (has $metrics.address (list "127.0.0.1" "::1")) -}}
+  {{- fail (printf "metrics.address is %s, and hostNetwork is false: kubelet's probes cannot get there. Leave metrics.address empty." $metrics.address) -}}
+{{- end -}}
+{{- end -}}
+
+{{/* Only where the cluster can be asked. */}}
+{{- define "qga.validateNamespace" -}}
+{{- if .Values.namespace.create -}}
+  {{- $name := include "qga.namespace" . -}}
+  {{- with lookup "v1" "Namespace" "" $name -}}
+    {{- if ne (dig "annotations" "meta.helm.sh/release-name" "" .metadata) $.Release.Name -}}
+      {{- fail (printf "namespace.create is true, and the namespace %s exists already: set namespace.create to false and label it: kubectl label namespace %s pod-security.kubernetes.io/enforce=privileged" $name $name) -}}
+    {{- end -}}
+  {{- end -}}
+{{- end -}}
+{{- end -}}
