@@ -4,6 +4,7 @@ import { checkClock } from "../check/clock.ts";
 import { checkCredentials } from "../check/credentials.ts";
 import { checkFileSystems, checkStateDirectory } from "../check/file_systems.ts";
 import { checkHostTrees } from "../check/host_trees.ts";
+import { checkHttpEndpoint } from "../check/http_endpoint.ts";
 import { checkPort } from "../check/port.ts";
 import { exitStatus, formatJson, formatText } from "../check/report.ts";
 import { checkTalosApi } from "../check/talos_api.ts";
@@ -109,6 +110,7 @@ async function checkAll(
       return found.lines;
     }),
     ...await attempt("talos api", () => askTalos(credentials, host, config)),
+    ...await attempt("http", async () => [await checkHttpEndpoint(config.listenAddress)]),
     ...await attempt("clock", () => [
       checkClock({
         now,
