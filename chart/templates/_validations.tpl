@@ -72,7 +72,7 @@ set. `templates/validations.yaml` runs them all.
 {{- if and (eq .Values.securityContext.privileged true) (hasKey .Values.securityContext "allowPrivilegeEscalation") (not .Values.securityContext.allowPrivilegeEscalation) -}}
   {{- fail "securityContext.allowPrivilegeEscalation is false, and securityContext.privileged is true: Kubernetes refuses that. Leave securityContext.allowPrivilegeEscalation out." -}}
 {{- end -}}
-{{- $frozen := include "qga.seconds" .Values.freeze.timeout | int -}}
+{{- $frozen := include "qga.seconds" (get .Values.config "fsfreeze-timeout" | default .Values.freeze.timeout) | int -}}
 {{- $patience := mul .Values.livenessProbe.periodSeconds .Values.livenessProbe.failureThreshold | int -}}
 {{- if le $patience $frozen -}}
   {{- fail (printf "livenessProbe.periodSeconds times livenessProbe.failureThreshold is %d s, and freeze.timeout is %d s: a pod that is killed while its node is frozen cannot be replaced. Set livenessProbe.failureThreshold higher, or freeze.timeout lower." $patience $frozen) -}}
