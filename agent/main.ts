@@ -8,6 +8,8 @@ import { PidfileError } from "./cli/pidfile.ts";
 const SUB_COMMANDS: Readonly<Record<string, (words: readonly string[]) => Promise<number>>> = {
   run,
   call,
+  // Loaded when it is asked for: the agent needs none of it.
+  check: async (words) => await (await import("./cli/check.ts")).check(words),
   version,
 };
 

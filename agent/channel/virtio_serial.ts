@@ -31,7 +31,7 @@ export function virtioSerialChannel(
 }
 
 function openPort(host: DeviceHost, options: VirtioSerialOptions): OpenedDevice | DeviceObstacle {
-  const path = locatePort(host.files, options);
+  const path = locateVirtioPort(host.files, options);
   if (path === undefined) return missingPort(host.files, options);
   try {
     return { fd: openDevice(host.libc, path), path };
@@ -41,7 +41,11 @@ function openPort(host: DeviceHost, options: VirtioSerialOptions): OpenedDevice 
   }
 }
 
-function locatePort(files: KernelFiles, options: VirtioSerialOptions): string | undefined {
+/** The device file of the port that the options mean; undefined when this machine has none. */
+export function locateVirtioPort(
+  files: KernelFiles,
+  options: VirtioSerialOptions,
+): string | undefined {
   const { path, portName } = options;
   if (path === undefined) return findVirtioPort(files, options, portName);
   const named = /\/virtio-ports\/([^/]+)$/.exec(path)?.[1];
@@ -51,15 +55,28 @@ function locatePort(files: KernelFiles, options: VirtioSerialOptions): string | 
 
 function missingPort(files: KernelFiles, options: VirtioSerialOptions): DeviceObstacle {
   const wanted = options.path ?? options.portName;
-  const others = virtioPortNames(files, options);
-  const found = others.length === 0
-    ? "this machine has no virtio-serial port"
-    : `this machine has only the ports ${others.join(", ")}`;
   return {
-    reason: `virtio-serial port ${wanted} not found, waiting for it: ${found}; switch on the ` +
-      "guest agent in the hypervisor's options of this VM, then stop and start the VM",
+    reason: `virtio-serial port ${wanted} not found, waiting for it: ` +
+      `${describeVirtioPorts(files, options)}; ${HOW_TO_GET_PORT}`,
     directory: options.devfs,
   };
+}
+
+/** What gives a VM its port. */
+export const HOW_TO_GET_PORT =
+  "switch on the guest agent in the hypervisor's options of this VM, " +
+  "then stop and start the VM";
+
+/** What makes room for this agent. */
+export const HOW_TO_FREE_PORT =
+  "only one guest agent can serve a VM, so remove the other one (the qemu-guest-agent extension?)";
+
+/** Which virtio-serial ports this machine has, as a clause. */
+export function describeVirtioPorts(files: KernelFiles, options: VirtioSerialOptions): string {
+  const names = virtioPortNames(files, options);
+  return names.length === 0
+    ? "this machine has no virtio-serial port"
+    : `this machine has only the ports ${names.join(", ")}`;
 }
 
 /** Says why a device could not be opened, and for a busy one who has it. */
@@ -76,8 +93,8 @@ export function explainOpenError(
       ? "another program that cannot be seen from here"
       : `process ${opener.pid} (${opener.command})`;
     return {
-      reason: `${path} is held by another agent, waiting for it: ${who} has it open; only one ` +
-        "guest agent can serve a VM, so remove the other one (the qemu-guest-agent extension?)",
+      reason: `${path} is held by another agent, waiting for it: ${who} has it open; ` +
+        HOW_TO_FREE_PORT,
       directory,
       busy: path,
     };

@@ -1,6 +1,6 @@
 import { COMMANDS } from "../commands/all.ts";
 import type { CommandContext } from "../commands/context.ts";
-import { DEFAULT_POLICY } from "../commands/default_policy.ts";
+import { defaultPolicy } from "../commands/default_policy.ts";
 import type { Config } from "../config/config.ts";
 import { FileSystemThread } from "../host/file_system_thread.ts";
 import { FreezeMarker } from "../host/freeze_marker.ts";
@@ -19,10 +19,8 @@ import { Policy } from "../protocol/policy.ts";
 import { TalosPower } from "../talos/power.ts";
 import type { Publish } from "../telemetry/activity.ts";
 import type { Log } from "../telemetry/log.ts";
+import { ignoreProxies } from "./proxy.ts";
 import { VERSION } from "./version.ts";
-
-/** The Talos API of the own node is never behind a proxy, and `fetch` cannot be told so otherwise. */
-const PROXY_VARIABLES = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
 
 /** The agent without its channel: what answers requests. */
 export class Agent implements AsyncDisposable {
@@ -37,7 +35,7 @@ export class Agent implements AsyncDisposable {
 
   /** `heldBack` is what holds the lines of `log` back. */
   constructor(config: Config, log: Log, heldBack: HeldBack, libc: Libc, publish: Publish) {
-    for (const variable of PROXY_VARIABLES) Deno.env.delete(variable);
+    ignoreProxies();
     this.libc = libc;
     this.files = new KernelFiles(this.libc);
     const host = new Host(this.libc, this.files, {
@@ -89,7 +87,8 @@ export class Agent implements AsyncDisposable {
     });
     const { signal } = this.#stopping;
     const lists = { allow: config.allowRpcs, block: config.blockRpcs };
-    const policy = new Policy(lists, DEFAULT_POLICY, () => this.freezer.state !== "thawed");
+    const defaults = defaultPolicy(config.talosconfig);
+    const policy = new Policy(lists, defaults, () => this.freezer.state !== "thawed");
     this.dispatcher = new Dispatcher<CommandContext>(
       COMMANDS,
       policy,

@@ -1,3 +1,5 @@
+import { ChannelError } from "../channel/channel.ts";
+import { callOverSocket, withoutSentinel } from "../channel/unix_client.ts";
 import { COMMANDS } from "../commands/all.ts";
 import { ConfigError } from "../config/config_error.ts";
 import type { Option } from "../config/option.ts";
@@ -66,36 +68,14 @@ function readArguments(text: string): JsonObject {
 
 /** The reply's envelope, or undefined for a success that is not answered. */
 async function callSocket(path: string, request: JsonObject): Promise<JsonObject | undefined> {
-  let connection: Deno.UnixConn;
+  const mayGoDown = COMMANDS.some(({ name, reply }) =>
+    name === request["execute"] && reply === "none"
+  );
   try {
-    connection = await Deno.connect({ transport: "unix", path });
+    return await callOverSocket(path, request, { mayGoDown });
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new ConfigError(`no agent answers on ${path}: ${reason}`);
-  }
-  using _connection = connection;
-  // The ping behind the command shows that the command has succeeded without an answer.
-  const requests = [{ ...request, id: "call" }, { execute: "guest-ping", id: "end" }];
-  const text = requests.map((each) => `${writeJson(each)}\n`).join("");
-  await writeAll(connection, new TextEncoder().encode(text));
-  const stream = new JsonMessageStream();
-  for await (const bytes of connection.readable) {
-    for (const message of stream.feed(withoutSentinel(bytes))) {
-      if (!("value" in message) || !isJsonObject(message.value)) continue;
-      if (message.value["id"] === "call") return message.value;
-      if (message.value["id"] === "end") return undefined;
-    }
-  }
-  // A machine that goes down takes the connection with it.
-  if (COMMANDS.some(({ name, reply }) => name === request.execute && reply === "none")) {
-    return undefined;
-  }
-  throw new ConfigError(`the agent on ${path} closed the connection without an answer`);
-}
-
-async function writeAll(connection: Deno.Conn, bytes: Uint8Array): Promise<void> {
-  for (let offset = 0; offset < bytes.length;) {
-    offset += await connection.write(bytes.subarray(offset));
+    if (error instanceof ChannelError) throw new ConfigError(error.message);
+    throw error;
   }
 }
 
@@ -103,11 +83,6 @@ function readMessages(reply: Uint8Array): JsonObject[] {
   return new JsonMessageStream().feed(withoutSentinel(reply)).flatMap((message) =>
     "value" in message && isJsonObject(message.value) ? [message.value] : []
   );
-}
-
-/** guest-sync-delimited puts a byte 0xFF before its reply. */
-function withoutSentinel(bytes: Uint8Array): Uint8Array {
-  return bytes.filter((byte) => byte !== 0xff);
 }
 
 function show(envelope: JsonObject | undefined): number {

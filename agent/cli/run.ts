@@ -20,6 +20,7 @@ import { versionLine } from "./version.ts";
 
 const HELP = `Usage: qemu-ga-talos [run] [OPTION]...
        qemu-ga-talos call [--local | --path SOCKET] COMMAND [ARGUMENTS]
+       qemu-ga-talos check [--output text|json] [--strict] [OPTION]...
        qemu-ga-talos version
 
 The QEMU guest agent for Talos Linux. It serves the hypervisor on a virtio-serial port and shuts
@@ -33,7 +34,7 @@ export async function run(words: readonly string[]): Promise<number> {
   if (hasFlag(commandLine, "version")) return print(versionLine());
   const [operand] = commandLine.operands;
   if (operand !== undefined) {
-    throw new ConfigError(`unknown sub-command ${operand}; there are run, call and version`);
+    throw new ConfigError(`unknown sub-command ${operand}; there are run, call, check and version`);
   }
   using libc = new Libc();
   const config = await loadProcessConfig(commandLine, new KernelFiles(libc));

@@ -13,7 +13,12 @@ const PROGRAMS: DefaultRule = {
 };
 const USERS: DefaultRule = { access: "never", reason: NO_USERS };
 
-/** Every command that does not run by default, and why; the others do. */
+const NO_CREDENTIALS: DefaultRule = {
+  access: "never",
+  reason: "the agent has no credentials for the Talos API; --talosconfig names them",
+};
+
+/** Every command that does not run by default, whatever is configured, and why; the others do. */
 export const DEFAULT_POLICY: DefaultPolicy = {
   "guest-set-time": { access: "blocked", reason: "Talos owns the clock" },
   "guest-file-open": HOST_FILES,
@@ -29,3 +34,9 @@ export const DEFAULT_POLICY: DefaultPolicy = {
   "guest-ssh-add-authorized-keys": USERS,
   "guest-ssh-remove-authorized-keys": USERS,
 };
+
+/** The default policy of an agent that has these credentials for the Talos API, or none. */
+export function defaultPolicy(talosconfig: string | undefined): DefaultPolicy {
+  if (talosconfig !== undefined) return DEFAULT_POLICY;
+  return { ...DEFAULT_POLICY, "guest-shutdown": NO_CREDENTIALS };
+}

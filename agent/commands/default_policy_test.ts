@@ -1,20 +1,29 @@
 import assert from "node:assert/strict";
 import { Dispatcher } from "../protocol/dispatcher.ts";
 import { JsonMessageStream } from "../protocol/json_message_stream.ts";
-import { Policy, type PolicyLists } from "../protocol/policy.ts";
+import { type DefaultPolicy, Policy, type PolicyLists } from "../protocol/policy.ts";
 import { publishNothing } from "../telemetry/activity.ts";
 import { FixtureHost } from "../testing/fixture_host.ts";
 import { LogRecorder } from "../testing/talos_log_recorder.ts";
 import { COMMANDS } from "./all.ts";
 import type { CommandContext } from "./context.ts";
-import { DEFAULT_POLICY } from "./default_policy.ts";
+import { DEFAULT_POLICY, defaultPolicy } from "./default_policy.ts";
 
 /** What the agent's commands answer to requests, with the default policy and these lists. */
 async function answers(lists: PolicyLists, ...requests: readonly object[]): Promise<unknown[]> {
+  return await answersUnder(DEFAULT_POLICY, lists, ...requests);
+}
+
+/** As `answers`, with another default policy. */
+async function answersUnder(
+  policy: DefaultPolicy,
+  lists: PolicyLists,
+  ...requests: readonly object[]
+): Promise<unknown[]> {
   await using host = await FixtureHost.create();
   const dispatcher: Dispatcher<CommandContext> = new Dispatcher(
     COMMANDS,
-    new Policy(lists, DEFAULT_POLICY),
+    new Policy(lists, policy),
     { ...host.context, commandStates: () => dispatcher.commandStates() },
     new LogRecorder(),
     publishNothing,
@@ -96,4 +105,16 @@ Deno.test("files and programs are closed by default, and every rule is of a real
     const [answer] = await answers(NO_LISTS, { execute: name });
     assert.match(JSON.stringify(answer), /has been disabled: .*--allow-rpcs with it, opens it/);
   }
+});
+
+Deno.test("without a talosconfig guest-shutdown is disabled, and no list opens it", async () => {
+  const reason = "the agent has no credentials for the Talos API; --talosconfig names them";
+  const requests = [{ execute: "guest-shutdown" }, { execute: "guest-info" }];
+  for (const lists of [NO_LISTS, { ...NO_LISTS, block: [] }]) {
+    const [answer, info] = await answersUnder(defaultPolicy(undefined), lists, ...requests);
+    assert.deepEqual(answer, disabled("guest-shutdown", reason));
+    assert.ok(JSON.stringify(info).includes(`"disabled-reason":"${reason}"`));
+  }
+  const [answer] = await answersUnder(defaultPolicy("/talosconfig"), NO_LISTS, ...requests);
+  assert.match(JSON.stringify(answer), /no power in a fixture/);
 });

@@ -11,7 +11,8 @@ const ACTIONS: readonly PowerAction[] = ["halt", "powerdown", "reboot"];
 /** QAPI guest-shutdown. It answers on failure only. */
 export const guestShutdown = defineCommand({
   name: "guest-shutdown",
-  summary: "Shuts the node down or reboots it through the Talos API.",
+  summary:
+    "Shuts the node down or reboots it through the Talos API; disabled without `--talosconfig`.",
   since: "0.15",
   arguments: { mode: optional(string()) },
   reply: "none",

@@ -24,6 +24,8 @@ export interface Mount {
 interface MountinfoEntry extends Omit<Mount, "path"> {
   readonly id: string;
   readonly parent: string;
+  /** The optional fields, such as `shared:1`. */
+  readonly tags: readonly string[];
 }
 
 // Stands for the parent of the mounts whose parent the process does not see.
@@ -64,10 +66,40 @@ export function parseMountinfo(text: string, rootfs: string): Mount[] {
     if (entry.device.major === 0 && entry.fileSystemType !== "btrfs") continue;
     const mountPoint = withoutPrefix(entry.mountPoint, rootfs);
     if (mountPoint === undefined || lookUp(entry.mountPoint) !== entry) continue;
-    const { id: _id, parent: _parent, ...rest } = entry;
+    const { id: _id, parent: _parent, tags: _tags, ...rest } = entry;
     mounts.push({ ...rest, mountPoint, path: entry.mountPoint });
   }
   return mounts;
+}
+
+/** What is mounted at a path, and whether it hears of later mounts on the host. */
+export interface MountedTree {
+  readonly fileSystemType: string;
+  /**
+   * `shared` and `slave` mounts get what is mounted below them later (mount_namespaces(7)); to
+   * `private` ones the agent's own are added only.
+   */
+  readonly propagation: "shared" | "slave" | "private";
+}
+
+/**
+ * The mount at a path itself, the topmost one; undefined when the path is no mount point.
+ *
+ * @param path without symbolic links
+ * @param mountinfo the table; another one in tests
+ * @throws LibcError when the table cannot be read
+ */
+export function readMountedTree(
+  files: KernelFiles,
+  path: string,
+  mountinfo = "/proc/self/mountinfo",
+): MountedTree | undefined {
+  const entries = files.readText(mountinfo).split("\n").map(parseLine);
+  const entry = entries.findLast((candidate) => candidate?.mountPoint === path);
+  if (entry === undefined) return undefined;
+  const has = (tag: string) => entry.tags.some((candidate) => candidate.startsWith(tag));
+  const propagation = has("shared:") ? "shared" : has("master:") ? "slave" : "private";
+  return { fileSystemType: entry.fileSystemType, propagation };
 }
 
 function parseLine(line: string): MountinfoEntry | undefined {
@@ -93,6 +125,7 @@ function parseLine(line: string): MountinfoEntry | undefined {
     fileSystemType: unescape(type),
     source: unescape(source),
     options: options.split(","),
+    tags: fields.slice(6, hyphen),
     superOptions: (superOptions ?? "").split(","),
   };
 }

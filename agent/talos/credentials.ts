@@ -1,7 +1,7 @@
 import type { Publish } from "../telemetry/activity.ts";
 import { CertificateError, readCertificate, readCertificateDer } from "./certificate.ts";
 import { formatPem, parsePem } from "./pem.ts";
-import { PrivateKeyError, readPrivateKey } from "./private_key.ts";
+import { describeKeyType, PrivateKeyError, readPrivateKey } from "./private_key.ts";
 import { readTalosconfig, TalosconfigError } from "./talosconfig.ts";
 
 /** What it takes to log in to a Talos API: a talosconfig's context, checked. */
@@ -18,6 +18,10 @@ export interface Credentials {
   readonly roles: readonly string[];
   readonly notBefore: Date;
   readonly notAfter: Date;
+  /** Name of the context that they are from. */
+  readonly context: string;
+  /** The kind of the key, such as `Ed25519`. */
+  readonly keyType: string;
 }
 
 /**
@@ -86,5 +90,7 @@ async function readContext(path: string, context: string | undefined): Promise<C
     roles: certificate.organizations,
     notBefore: certificate.notBefore,
     notAfter: certificate.notAfter,
+    context: config.context,
+    keyType: describeKeyType(certificate.publicKeyInfo),
   };
 }

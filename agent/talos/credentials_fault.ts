@@ -1,7 +1,12 @@
 import type { Publish } from "../telemetry/activity.ts";
 import { readCredentials } from "./credentials.ts";
 import { EndpointError, parseEndpoint } from "./endpoint.ts";
-import { certificateDateFault, roleFault } from "./failure_advice.ts";
+import {
+  type Fault,
+  faultSentence,
+  findCertificateDateFault,
+  findRoleFault,
+} from "./failure_advice.ts";
 import { TalosconfigError } from "./talosconfig.ts";
 
 /**
@@ -22,22 +27,25 @@ export async function findCredentialsFault(
     const credentials = await readCredentials(path, context, publish);
     const chosen = endpoints.length > 0 ? endpoints : credentials.endpoints;
     const hosts = chosen.map((text) => parseEndpoint(text).host);
-    return certificateDateFault(credentials, new Date()) ?? roleFault(credentials.roles) ??
-      endpointFault(hosts);
+    return faultSentence(
+      findCertificateDateFault(credentials, new Date()) ?? findRoleFault(credentials.roles) ??
+        findEndpointFault(hosts),
+    );
   } catch (error) {
     if (error instanceof TalosconfigError || error instanceof EndpointError) return error.message;
     throw error;
   }
 }
 
-function endpointFault(hosts: readonly string[]): string | undefined {
-  if (hosts.length === 0) {
-    return "the talosconfig has no endpoint; set --talos-endpoint to this node's address " +
-      "(status.hostIP)";
-  }
+/** What is wrong with the endpoints that power calls would go to, by their hosts. */
+export function findEndpointFault(hosts: readonly string[]): Fault | undefined {
+  const remedy = "set --talos-endpoint to this node's address (status.hostIP)";
+  if (hosts.length === 0) return { fact: "the talosconfig has no endpoint", remedy };
   if (hosts.every((host) => host === "talos.default")) {
-    return "the talosconfig's endpoint talos.default is only the control planes; " +
-      "set --talos-endpoint to this node's address (status.hostIP)";
+    return {
+      fact: "the talosconfig's endpoint talos.default is only the control planes",
+      remedy,
+    };
   }
   return undefined;
 }

@@ -2,80 +2,134 @@ import type { Credentials } from "./credentials.ts";
 import type { GrpcCodeName } from "./grpc_status.ts";
 import type { TalosError } from "./talos_error.ts";
 
+/** What is wrong, and what to do about it: both go on in a sentence, without a full stop. */
+export interface Fault {
+  readonly fact: string;
+  /** Undefined when nothing can be done but to try again. */
+  readonly remedy: string | undefined;
+}
+
+/** A fault as a sentence; undefined for none. */
+export function faultSentence(fault: Fault | undefined): string | undefined {
+  if (fault?.remedy === undefined) return fault?.fact;
+  return `${fault.fact}; ${fault.remedy}`;
+}
+
 /** What is wrong with the dates of a client certificate at `now`; undefined when nothing is. */
-export function certificateDateFault(
+export function findCertificateDateFault(
   credentials: Pick<Credentials, "notBefore" | "notAfter">,
   now: Date,
-): string | undefined {
+): Fault | undefined {
   if (now > credentials.notAfter) {
-    return `the client certificate expired at ${credentials.notAfter.toISOString()}; ` +
-      "renew the talosconfig (--talosconfig)";
+    return {
+      fact: `the client certificate expired at ${credentials.notAfter.toISOString()}`,
+      remedy: "renew the talosconfig (--talosconfig)",
+    };
   }
   if (now < credentials.notBefore) {
-    return `the client certificate is not valid before ${credentials.notBefore.toISOString()}, ` +
-      `and the clock says ${now.toISOString()}; check the clocks of this node and of the issuer`;
+    return {
+      fact: `the client certificate is not valid before ${credentials.notBefore.toISOString()}, ` +
+        `and the clock says ${now.toISOString()}`,
+      remedy: "check the clocks of this node and of the issuer",
+    };
   }
   return undefined;
 }
 
 /** What is wrong with the roles of a client certificate; undefined when they allow power actions. */
-export function roleFault(roles: readonly string[]): string | undefined {
+export function findRoleFault(roles: readonly string[]): Fault | undefined {
   if (roles.some((role) => role === "os:operator" || role === "os:admin")) return undefined;
   const has = roles.length === 0 ? "no role" : roles.join(", ");
-  return `the client certificate has ${has}, and os:operator is needed; ` +
-    "make the talosconfig or the Talos ServiceAccount with that role";
+  return {
+    fact: `the client certificate has ${has}, and os:operator is needed`,
+    remedy: "make the talosconfig or the Talos ServiceAccount with that role",
+  };
 }
 
-/** A failed call as a sentence that says what is wrong, on what endpoint, and what to do. */
+/** `explainFailure` as a sentence. */
 export function adviseFailure(
   error: TalosError,
   credentials: Pick<Credentials, "roles" | "notBefore" | "notAfter">,
   now: Date,
 ): string {
+  const { fact, remedy } = explainFailure(error, credentials, now);
+  return remedy === undefined ? fact : `${fact}: ${remedy}`;
+}
+
+/** What is wrong when a call has failed, on what endpoint, and what to do. */
+export function explainFailure(
+  error: TalosError,
+  credentials: Pick<Credentials, "roles" | "notBefore" | "notAfter">,
+  now: Date,
+): Fault {
   const { endpoint, text } = error;
   switch (error.failure) {
     case "status":
-      return `${endpoint} answered ${error.codeName} (${error.code})` +
-        `${text === "" ? "" : ` "${text}"`}: ${adviseStatus(error.codeName, credentials.roles)}`;
+      return {
+        fact: `${endpoint} answered ${error.codeName} (${error.code})` +
+          `${text === "" ? "" : ` "${text}"`}`,
+        remedy: adviseStatus(error.codeName, credentials.roles),
+      };
     case "unreachable":
-      return `${endpoint} cannot be reached (${text}): ${
-        endpoint.startsWith("talos.default:")
+      return {
+        fact: `${endpoint} cannot be reached (${text})`,
+        remedy: endpoint.startsWith("talos.default:")
           ? "that name is only the control planes, and only in the cluster's DNS; set " +
             "--talos-endpoint to this node's address (status.hostIP)"
-          : "check --talos-endpoint, and that the agent is on the host network"
-      }`;
+          : "check --talos-endpoint, and that the agent is on the host network",
+      };
     case "server-untrusted":
-      return `${endpoint} has a certificate that the talosconfig's CA has not signed (${text}): ` +
-        "the talosconfig belongs to another cluster, or the CA was rotated; renew --talosconfig";
+      return {
+        fact: `${endpoint} has a certificate that the talosconfig's CA has not signed (${text})`,
+        remedy: ANOTHER_CLUSTER,
+      };
     case "server-name":
-      return `${endpoint} has a certificate for other names (${text}): set --talos-endpoint to ` +
-        "an address in it, such as status.hostIP, or add this one to machine.certSANs";
+      return {
+        fact: `${endpoint} has a certificate for other names (${text})`,
+        remedy: "set --talos-endpoint to " +
+          "an address in it, such as status.hostIP, or add this one to machine.certSANs",
+      };
     case "server-certificate":
-      return `${endpoint} has a certificate that cannot be used (${text}): check this node's ` +
-        "clock and that this is a Talos API";
+      return {
+        fact: `${endpoint} has a certificate that cannot be used (${text})`,
+        remedy: "check this node's clock and that this is a Talos API",
+      };
     case "client-rejected":
-      return `${endpoint} does not accept the client certificate (${text}): ${
-        certificateDateFault(credentials, now) ??
-          "the talosconfig belongs to another cluster, or the CA was rotated; renew --talosconfig"
-      }`;
+      return {
+        fact: `${endpoint} does not accept the client certificate (${text})`,
+        remedy: faultSentence(findCertificateDateFault(credentials, now)) ?? ANOTHER_CLUSTER,
+      };
     case "tls":
-      return `${endpoint} does not speak TLS as Talos does (${text}): check that ` +
-        "--talos-endpoint is a Talos API (port 50000)";
+      return {
+        fact: `${endpoint} does not speak TLS as Talos does (${text})`,
+        remedy: "check that --talos-endpoint is a Talos API (port 50000)",
+      };
     case "protocol":
-      return `${endpoint} gave no valid answer (${text}): check that --talos-endpoint is a ` +
-        "Talos API (port 50000)";
+      return {
+        fact: `${endpoint} gave no valid answer (${text})`,
+        remedy: "check that --talos-endpoint is a Talos API (port 50000)",
+      };
     case "deadline":
-      return `${endpoint} took the connection and did not answer (${text})`;
+      return {
+        fact: `${endpoint} took the connection and did not answer (${text})`,
+        remedy: undefined,
+      };
     case "cut":
-      return `${endpoint} broke the connection before it answered (${text})`;
+      return {
+        fact: `${endpoint} broke the connection before it answered (${text})`,
+        remedy: undefined,
+      };
     case "cancelled":
-      return `${endpoint}: given up because the agent stops`;
+      return { fact: `${endpoint}: given up because the agent stops`, remedy: undefined };
   }
 }
 
+const ANOTHER_CLUSTER =
+  "the talosconfig belongs to another cluster, or the CA was rotated; renew --talosconfig";
+
 function adviseStatus(code: GrpcCodeName, roles: readonly string[]): string {
   if (code === "PERMISSION_DENIED") {
-    return roleFault(roles) ??
+    return faultSentence(findRoleFault(roles)) ??
       `the client certificate has ${roles.join(", ")}, which should do; ` +
         "a worker refuses what is meant for another node: check --talos-endpoint";
   }

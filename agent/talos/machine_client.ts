@@ -127,6 +127,18 @@ export class MachineClient implements Disposable {
     return message.hostname;
   }
 
+  /**
+   * The version of Talos, such as `v1.13.0`, by `Version` of google.protobuf.Empty.
+   *
+   * @throws TalosError when Talos does not tell it.
+   */
+  async version(): Promise<string> {
+    const { VersionResponse } = await messages();
+    const reply = await this.#call("Version", new Uint8Array());
+    const message = this.#first("Version", () => VersionResponse.decode(reply).messages);
+    return message.version?.tag ?? "";
+  }
+
   /** Closes the connection. */
   [Symbol.dispose](): void {
     this.#client.close();

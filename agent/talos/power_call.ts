@@ -117,11 +117,11 @@ export async function makePowerCall(
 }
 
 /**
- * The endpoints that power calls go to.
+ * The endpoints that power calls go to; one that is not trusted must prove that it is this node.
  *
  * @throws EndpointError when one cannot be understood.
  */
-function chooseEndpoints(
+export function chooseEndpoints(
   options: Pick<PowerCallOptions, "endpoints">,
   credentials: Pick<Credentials, "endpoints">,
 ): { endpoint: Endpoint; trusted: boolean }[] {

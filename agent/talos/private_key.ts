@@ -73,6 +73,14 @@ const ALGORITHMS: Readonly<Record<string, SigningAlgorithm>> = {
   "06092a864886f70d0101010500": { name: "RSASSA-PKCS1-v1_5", hash: "SHA-256" },
 };
 
+/** The kind of a public key, such as `Ed25519` or `ECDSA P-256`; `unknown` for one not supported. */
+export function describeKeyType(publicKeyInfo: Uint8Array<ArrayBuffer>): string {
+  const algorithm = ALGORITHMS[readDer(readDer(publicKeyInfo).content).content.toHex()];
+  if (algorithm === undefined) return "unknown";
+  if (algorithm.namedCurve !== undefined) return `${algorithm.name} ${algorithm.namedCurve}`;
+  return algorithm.name.startsWith("RSA") ? "RSA" : algorithm.name;
+}
+
 /** Whether what the private key signs is what the public key verifies. */
 async function isPair(
   algorithm: SigningAlgorithm,

@@ -64,7 +64,7 @@ Deno.test("what Talos does not have is refused with a reason", async () => {
     ["guest-suspend-hybrid", {}, "GenericError", /mode is not supported by the guest/],
     ["guest-exec", { path: "true" }, "CommandNotFound", /may not run programs/],
     ["guest-file-open", { path: "/etc/os-release" }, "CommandNotFound", /files are closed/],
-    ["guest-shutdown", { mode: "powerdown" }, "GenericError", /talosconfig/],
+    ["guest-shutdown", { mode: "powerdown" }, "CommandNotFound", /--talosconfig/],
     ["guest-nonsense", {}, "CommandNotFound", /has not been found/],
   ];
   for (const [command, args, errorClass, description] of cases) {

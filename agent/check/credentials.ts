@@ -1,0 +1,101 @@
+import { type Credentials, readCredentials } from "../talos/credentials.ts";
+import { findCertificateDateFault, findRoleFault } from "../talos/failure_advice.ts";
+import { TalosconfigError } from "../talos/talosconfig.ts";
+import { publishNothing } from "../telemetry/activity.ts";
+import { type CheckLine, failed, messageOf, ok, warning } from "./check_line.ts";
+
+const MINUTE_MS = 60_000;
+const DAY_MS = 24 * 60 * MINUTE_MS;
+// Talos renews its ServiceAccounts' certificates, which live for 6 hours, in their last hour: when half
+// of it is over, it has not. A file that lives for a year is renewed by somebody.
+const LAST_PART = 12;
+const LONGEST_WARNING_MS = 30 * DAY_MS;
+
+/** What `checkCredentials` finds. */
+export interface CheckedCredentials {
+  readonly lines: readonly CheckLine[];
+  /** Undefined when there are none that can be used. */
+  readonly credentials: Credentials | undefined;
+}
+
+/**
+ * The talosconfig, its client certificate and the roles in it, which are what Talos decides on. Nothing
+ * is sent anywhere.
+ *
+ * @param talosconfig as `--talosconfig` has it
+ */
+export async function checkCredentials(
+  talosconfig: string | undefined,
+  context: string | undefined,
+  now: Date,
+): Promise<CheckedCredentials> {
+  if (talosconfig === undefined) {
+    const line = warning(
+      "talosconfig",
+      "none is configured, so guest-shutdown is disabled",
+      "set --talosconfig, if the hypervisor shall be able to shut this node down",
+    );
+    return { lines: [line], credentials: undefined };
+  }
+  let credentials: Credentials;
+  try {
+    credentials = await readCredentials(talosconfig, context, publishNothing);
+  } catch (error) {
+    if (!(error instanceof TalosconfigError)) throw error;
+    const [fact = "", ...advice] = error.message.split("; ");
+    const remedy = advice.join("; ") || RENEW;
+    return { lines: [failed("talosconfig", fact, remedy)], credentials: undefined };
+  }
+  const kind = await describeKind(talosconfig);
+  const lines = [
+    ok("talosconfig", `${kind} ${talosconfig}, context ${credentials.context}`),
+    checkCertificate(credentials, now),
+    checkRoles(credentials.roles),
+  ];
+  return { lines, credentials };
+}
+
+const RENEW = "make it anew: talosctl config new --roles os:operator, or a Talos ServiceAccount";
+
+async function describeKind(path: string): Promise<string> {
+  try {
+    return (await Deno.stat(path)).isDirectory ? "the Secret's directory" : "the file";
+  } catch (error) {
+    // It was there a moment ago: a Secret is being replaced.
+    return `(${messageOf(error)})`;
+  }
+}
+
+function checkCertificate(credentials: Credentials, now: Date): CheckLine {
+  const name = "certificate";
+  const { notBefore, notAfter, keyType } = credentials;
+  const fault = findCertificateDateFault(credentials, now);
+  if (fault !== undefined) return failed(name, fault.fact, fault.remedy ?? RENEW);
+  const left = notAfter.getTime() - now.getTime();
+  const lifetime = notAfter.getTime() - notBefore.getTime();
+  const fact = `${keyType}, its key fits, valid from ${notBefore.toISOString()} until ` +
+    `${notAfter.toISOString()}, for ${describeTime(left)} more`;
+  if (left >= Math.min(lifetime / LAST_PART, LONGEST_WARNING_MS)) return ok(name, fact);
+  return warning(
+    name,
+    fact,
+    "renew the talosconfig; for a Talos ServiceAccount, see why Talos has not: " +
+      "kubectl describe serviceaccounts.talos.dev",
+  );
+}
+
+function checkRoles(roles: readonly string[]): CheckLine {
+  const fault = findRoleFault(roles);
+  return fault === undefined
+    ? ok("role", roles.join(", "))
+    : failed("role", fault.fact, fault.remedy ?? RENEW);
+}
+
+/** The two largest units of a time, such as `5 h 12 min`. */
+export function describeTime(milliseconds: number): string {
+  const minutes = Math.floor(milliseconds / MINUTE_MS);
+  const days = Math.floor(minutes / 1440);
+  const hours = Math.floor(minutes / 60) % 24;
+  if (days > 0) return `${days} d ${hours} h`;
+  return hours > 0 ? `${hours} h ${minutes % 60} min` : `${minutes} min`;
+}

@@ -1,0 +1,82 @@
+import type { Config } from "../config/config.ts";
+import { FreezeMarker } from "../host/freeze_marker.ts";
+import { freezeOrder } from "../host/freeze_order.ts";
+import type { KernelFiles } from "../host/kernel_files.ts";
+import { cString, type Libc, LibcError } from "../host/libc.ts";
+import { isInMemory } from "../host/memory_file_system.ts";
+import type { Mount } from "../host/mount_table.ts";
+import { type CheckLine, failed, messageOf, ok, warning } from "./check_line.ts";
+
+const ACCESS_SYMBOLS = {
+  access: { parameters: ["buffer", "i32"], result: "i32" },
+} as const satisfies Deno.ForeignLibraryInterface;
+const W_OK = 2;
+
+/** What of the configuration is about freezing. */
+export type FreezeConfig = Pick<Config, "statedir" | "fsfreezeAllowEmpty">;
+
+/** What would be frozen and trimmed; `mounts` gives it in mount order. */
+export function checkFileSystems(mounts: () => readonly Mount[], config: FreezeConfig): CheckLine {
+  const name = "freeze, trim";
+  let order: readonly Mount[];
+  try {
+    order = freezeOrder(mounts());
+  } catch (error) {
+    if (!(error instanceof LibcError)) throw error;
+    return failed(name, error.message, "run the check where /proc can be read");
+  }
+  if (order.length > 0) {
+    return ok(name, order.map(({ mountPoint }) => mountPoint).join(", "));
+  }
+  const effect = config.fsfreezeAllowEmpty
+    ? "a freeze covers nothing, and succeeds"
+    : "guest-fsfreeze-freeze fails";
+  return warning(
+    name,
+    `no file system on a block device is seen, so ${effect}`,
+    "mount the host's / at --path-rootfs with all that is mounted in it, and look at " +
+      "--fsfreeze-include and --fsfreeze-exclude",
+  );
+}
+
+/** The state directory, and what a freeze has left there. Nothing is written: it may be frozen. */
+export function checkStateDirectory(
+  libc: Libc,
+  files: KernelFiles,
+  { statedir }: FreezeConfig,
+): CheckLine[] {
+  const name = "state directory";
+  const remedy = "name a directory on a tmpfs that outlives the container with --statedir, " +
+    "such as one in the node's /run";
+  let inMemory: boolean;
+  try {
+    inMemory = isInMemory(libc, statedir);
+    const { access } = libc.bind("access", ACCESS_SYMBOLS);
+    libc.check(access(cString(statedir), W_OK), `write to ${statedir}`);
+  } catch (error) {
+    if (!(error instanceof LibcError)) throw error;
+    return [failed(name, `${error.message}: guest-fsfreeze-freeze fails`, remedy)];
+  }
+  return [
+    inMemory
+      ? ok(name, `${statedir}, a tmpfs`)
+      : warning(name, `${statedir} is on no tmpfs: a freeze could reach its marker`, remedy),
+    checkMarker(files, statedir),
+  ];
+}
+
+function checkMarker(files: KernelFiles, statedir: string): CheckLine {
+  const name = "frozen";
+  try {
+    const marked = new FreezeMarker(statedir, (path) => files.exists(path)).read();
+    if (marked === undefined) return ok(name, "nothing");
+    const what = marked === "all" ? "all file systems" : `${marked.length} file systems`;
+    return warning(
+      name,
+      `${what}, by a freeze that is under way or by an agent that was killed`,
+      "wait for the thaw; if it does not come, qemu-ga-talos call --local guest-fsfreeze-thaw",
+    );
+  } catch (error) {
+    return failed(name, messageOf(error), "run the check as the user that the agent runs as");
+  }
+}

@@ -1,0 +1,161 @@
+import { openDevice } from "../channel/device_file.ts";
+import { callOverSocket } from "../channel/unix_client.ts";
+import {
+  describeVirtioPorts,
+  HOW_TO_FREE_PORT,
+  HOW_TO_GET_PORT,
+  locateVirtioPort,
+} from "../channel/virtio_serial.ts";
+import type { Config } from "../config/config.ts";
+import type { KernelFiles } from "../host/kernel_files.ts";
+import { Errno, type Libc, LibcError } from "../host/libc.ts";
+import { findOpener } from "../host/open_files.ts";
+import { type CheckLine, failed, messageOf, ok, warning } from "./check_line.ts";
+
+/** `/proc/PID/comm` of the agent. */
+const AGENT_COMMAND = "qemu-ga-talos";
+const PING_MS = 3000;
+const NO_AGENT = "start the agent: without it the hypervisor gets no answer";
+
+/** What of the configuration says where the port is. */
+export type PortConfig = Pick<
+  Config,
+  "method" | "path" | "portName" | "pathProcfs" | "pathSysfs" | "pathDevfs"
+>;
+
+/**
+ * The channel to the hypervisor: whether it is there, can be used, and who has it. A device that
+ * somebody has open is not touched.
+ */
+export async function checkPort(
+  libc: Libc,
+  files: KernelFiles,
+  config: PortConfig,
+): Promise<CheckLine[]> {
+  switch (config.method) {
+    case "virtio-serial":
+      return checkVirtioPort(libc, files, config);
+    case "isa-serial": {
+      const path = config.path ?? `${config.pathDevfs}/ttyS0`;
+      return checkDevice(libc, files, config.pathProcfs, path, path);
+    }
+    case "unix-listen":
+      return [await checkSocket(config.path)];
+    case "vsock-listen":
+      return config.path === undefined
+        ? [failed("port", "vsock-listen has no path", "set --path to CID:PORT")]
+        : [ok("port", `vsock ${config.path}, which only the hypervisor can look at`)];
+    case "pty":
+      return [ok("port", "a pseudo-terminal, which the agent makes at its start")];
+  }
+}
+
+function checkVirtioPort(libc: Libc, files: KernelFiles, config: PortConfig): CheckLine[] {
+  const roots = { procfs: config.pathProcfs, sysfs: config.pathSysfs, devfs: config.pathDevfs };
+  const options = { ...roots, path: config.path, portName: config.portName };
+  let path: string | undefined;
+  try {
+    path = locateVirtioPort(files, options);
+    if (path === undefined) {
+      const wanted = config.path ?? config.portName;
+      const fact = `there is no virtio-serial port ${wanted}: ${
+        describeVirtioPorts(files, options)
+      }`;
+      return [failed("port", fact, HOW_TO_GET_PORT)];
+    }
+  } catch (error) {
+    if (!(error instanceof LibcError)) throw error;
+    return [failed("port", error.message, "mount the host's /sys, and name it with --path-sysfs")];
+  }
+  return checkDevice(
+    libc,
+    files,
+    roots.procfs,
+    path,
+    `${path} (${config.path ?? config.portName})`,
+  );
+}
+
+function checkDevice(
+  libc: Libc,
+  files: KernelFiles,
+  procfs: string,
+  path: string,
+  name: string,
+): CheckLine[] {
+  const holder = findHolder(files, procfs, path);
+  if (holder !== undefined) {
+    const who = `process ${holder.pid} (${holder.command})`;
+    return holder.command === AGENT_COMMAND
+      ? [ok("port", `${name}, held by the agent, ${who}`)]
+      : [failed("port", `${name} is held by another program, ${who}`, HOW_TO_FREE_PORT)];
+  }
+  try {
+    libc.file.close(openDevice(libc, path));
+  } catch (error) {
+    if (!(error instanceof LibcError)) throw error;
+    return [explainDevice(name, error)];
+  }
+  return [
+    ok("port", `${name}, can be opened`),
+    warning("agent", `nothing has ${path} open, so no agent serves it`, NO_AGENT),
+  ];
+}
+
+function findHolder(files: KernelFiles, procfs: string, path: string) {
+  try {
+    return findOpener(files, procfs, path);
+  } catch (error) {
+    // Without a procfs nobody is seen; `checkHostTrees` tells about it.
+    if (error instanceof LibcError) return undefined;
+    throw error;
+  }
+}
+
+function explainDevice(name: string, error: LibcError): CheckLine {
+  switch (error.errno) {
+    case Errno.EBUSY:
+      return warning(
+        "port",
+        `${name} is held by a process that cannot be seen from here`,
+        "mount the host's /proc, and name it with --path-procfs, to see whether it is the agent",
+      );
+    case Errno.ENOENT:
+    case Errno.ENXIO:
+    case Errno.ENODEV:
+      return failed(
+        "port",
+        `${name}: ${error.message}`,
+        "mount the host's /dev, and name it with --path-devfs",
+      );
+    default:
+      return failed(
+        "port",
+        `${name}: ${error.message}`,
+        "run the agent as root in a privileged container, which may open the host's devices",
+      );
+  }
+}
+
+async function checkSocket(path: string | undefined): Promise<CheckLine> {
+  if (path === undefined) {
+    return failed("port", "unix-listen has no path", "set --path to a socket");
+  }
+  const timeout = new AbortController();
+  const timer = setTimeout(() => timeout.abort(new Error(`no answer in ${PING_MS} ms`)), PING_MS);
+  try {
+    await callOverSocket(path, { execute: "guest-ping" }, { signal: timeout.signal });
+    return ok("port", `${path}, where the agent answers`);
+  } catch (error) {
+    if (timeout.signal.aborted) {
+      return warning(
+        "port",
+        `${path}: something listens, but does not answer within ${PING_MS / 1000} s`,
+        "let the client that is connected leave: the agent serves one after the other",
+      );
+    }
+    return warning("port", messageOf(error), NO_AGENT);
+  } finally {
+    clearTimeout(timer);
+  }
+}
