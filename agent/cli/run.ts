@@ -14,6 +14,7 @@ import { Agent } from "./agent.ts";
 import { hasFlag, loadProcessConfig, parseWords } from "./command_line.ts";
 import { isBackgroundProcess, reportReady, startInBackground } from "./daemonize.ts";
 import { openChannel } from "./open_channel.ts";
+import { giveUpPermissions } from "./permissions.ts";
 import { Pidfile } from "./pidfile.ts";
 import { serve } from "./serve.ts";
 import { versionLine } from "./version.ts";
@@ -44,8 +45,7 @@ export async function run(words: readonly string[]): Promise<number> {
   if (hasFlag(commandLine, "dump-conf")) return print(dumpConfig(config).trimEnd());
   const inBackground = isBackgroundProcess();
   if (config.daemonize && !inBackground) return await startInBackground(words);
-  // Nothing but going to the background and the freeze hook runs programs.
-  if (config.fsfreezeHook === undefined) Deno.permissions.revokeSync({ name: "run" });
+  giveUpPermissions(config);
 
   const lines = new HeldBackLines();
   const log = jsonLog((line) => lines.write(line), { level: config.logLevel });
