@@ -25,6 +25,10 @@ interface Outcome {
 const TEST = ["test", "--quiet", "-A", "--junit-path={junit}"];
 /** They run against Talos' own apid, one after the other. */
 const REALAPID = ["agent/talos/realapid_test.ts", "agent/check/realapid_test.ts"];
+const REALAPID_PROGRAM = {
+  name: "realapid",
+  remedy: "build Talos' apid with a recording machine service and set REALAPID to it",
+};
 const UNIT = [...TEST, `--ignore=${REALAPID.join(",")}`, "agent"];
 
 const SUITES: readonly Suite[] = [
@@ -48,10 +52,7 @@ const SUITES: readonly Suite[] = [
     name: "realapid",
     quick: false,
     parts: [],
-    program: {
-      name: "realapid",
-      remedy: "build Talos' apid with a recording machine service and set REALAPID to it",
-    },
+    program: REALAPID_PROGRAM,
     command: ["deno", ...TEST, ...REALAPID],
   },
   {
@@ -104,10 +105,25 @@ const SUITES: readonly Suite[] = [
     command: ["deno", ...TEST, "scripts/libvirt"],
   },
   {
+    name: "image",
+    quick: false,
+    parts: ["compile", "compile-arm64", "arm64", "image", "image-arm64"],
+    command: ["deno", ...TEST, "scripts/container"],
+  },
+  {
     name: "kubernetes",
     quick: false,
     parts: ["control-plane"],
     command: ["deno", ...TEST, "scripts/kubernetes"],
+  },
+  {
+    name: "node",
+    quick: false,
+    parts: ["vm", "control-plane", "node", "image", "compile"],
+    program: REALAPID_PROGRAM,
+    // A quiet test would keep its table to itself.
+    command: ["deno", ...TEST.filter((word) => word !== "--quiet"), "scripts/node"],
+    report: /^on the node[^]*?(?=^-)/m,
   },
 ];
 
