@@ -177,6 +177,11 @@ Deno.test("the image", async (test) => {
   });
 });
 
+Deno.test("the Containerfile names the version of deno.json", async () => {
+  const text = await Deno.readTextFile("Containerfile");
+  assert.equal(/^ARG VERSION=(.*)$/m.exec(text)?.[1], VERSION);
+});
+
 Deno.test("the image for arm64 has an executable that runs on its libraries", async () => {
   await using podman = await Podman.create();
   await run("scripts/image", "--arch", "arm64", "--base", "scratch", "--name", ARM64_NAME);
