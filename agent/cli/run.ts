@@ -17,7 +17,10 @@ import { openChannel } from "./open_channel.ts";
 import { giveUpPermissions } from "./permissions.ts";
 import { Pidfile } from "./pidfile.ts";
 import { serve } from "./serve.ts";
-import { versionLine } from "./version.ts";
+import { VERSION, versionLine } from "./version.ts";
+
+/** Long enough for a hypervisor's first request, which loading would hold up. */
+const TELEMETRY_DELAY_MS = 100;
 
 const HELP = `Usage: qemu-ga-talos [run] [OPTION]...
        qemu-ga-talos call [--local | --path SOCKET] COMMAND [ARGUMENTS]
@@ -59,7 +62,10 @@ export async function run(words: readonly string[]): Promise<number> {
   using _signals = stopOnSignals(agent, channel, log);
   if (inBackground) reportReady();
   log.info("agent started", { version: versionLine(), method: config.method });
-  const served = serve(channel, agent.dispatcher, log, feed.publish);
+  let portLoopEnded = false;
+  const served = serve(channel, agent.dispatcher, log, feed.publish)
+    .finally(() => portLoopEnded = true);
+  await using _telemetry = telemetryLater(config, agent, feed, log, () => portLoopEnded);
   const checked = reportCredentials(agent, log);
   reportStateDirectory(agent, config, log);
   await served;
@@ -83,6 +89,41 @@ async function thawLeftovers(agent: Agent, log: Log): Promise<void> {
     const reason = error instanceof Error ? error.message : String(error);
     log.error("cannot thaw what the last process left frozen", { reason });
   }
+}
+
+/** Loads and starts what is not needed to serve the hypervisor, a moment after that is served. */
+function telemetryLater(
+  config: Config,
+  agent: Agent,
+  feed: ActivityFeed,
+  log: Log,
+  portLoopEnded: () => boolean,
+): AsyncDisposable {
+  const stack = new AsyncDisposableStack();
+  const start = async (): Promise<void> => {
+    const { listenAddress: address, talosconfig } = config;
+    if (address !== undefined) {
+      const { startTelemetry } = await import("../telemetry/telemetry.ts");
+      const { processStatistics } = await import("../host/process_statistics.ts");
+      if (stack.disposed) return;
+      stack.use(startTelemetry({
+        address,
+        feed,
+        log,
+        version: VERSION,
+        versionLine: versionLine(),
+        processStatistics: () => processStatistics(agent.files),
+        portLoopEnded,
+        checkCredentials: talosconfig === undefined
+          ? undefined
+          : () => agent.power.checkCredentials(),
+      }));
+    }
+    feed.startIsOver();
+  };
+  const timer = setTimeout(() => void start(), TELEMETRY_DELAY_MS);
+  stack.defer(() => clearTimeout(timer));
+  return stack;
 }
 
 /** Where log lines go. */
