@@ -92,6 +92,12 @@ const SUITES: readonly Suite[] = [
     command: ["deno", ...TEST, "scripts/clients"],
   },
   {
+    name: "monitoring",
+    quick: false,
+    parts: ["compile", "newest", "helm", "prometheus"],
+    command: ["deno", ...TEST, "scripts/monitoring"],
+  },
+  {
     name: "vm",
     quick: false,
     parts: ["vm", "qemu-ga", "compile", "newest"],
