@@ -53,6 +53,12 @@ const SUITES: readonly Suite[] = [
     command: ["deno", ...TEST, "agent/talos/realapid_test.ts"],
   },
   {
+    name: "chart",
+    quick: false,
+    parts: ["helm"],
+    command: ["deno", ...TEST, "scripts/chart"],
+  },
+  {
     name: "compile",
     quick: false,
     parts: ["compile", "compile-arm64"],
