@@ -55,6 +55,12 @@ const SUITES: readonly Suite[] = [
     command: ["deno", ...TEST, ...REALAPID],
   },
   {
+    name: "chart",
+    quick: false,
+    parts: ["helm"],
+    command: ["deno", ...TEST, "scripts/chart"],
+  },
+  {
     name: "compile",
     quick: false,
     parts: ["compile", "compile-arm64"],
