@@ -1,6 +1,7 @@
 import { type Credentials, readCredentials } from "../talos/credentials.ts";
 import { findCertificateDateFault, findRoleFault } from "../talos/failure_advice.ts";
 import { TalosconfigError } from "../talos/talosconfig.ts";
+import { publishNothing } from "../telemetry/activity.ts";
 import { type CheckLine, failed, messageOf, ok, warning } from "./check_line.ts";
 
 const MINUTE_MS = 60_000;
@@ -38,7 +39,7 @@ export async function checkCredentials(
   }
   let credentials: Credentials;
   try {
-    credentials = await readCredentials(talosconfig, context);
+    credentials = await readCredentials(talosconfig, context, publishNothing);
   } catch (error) {
     if (!(error instanceof TalosconfigError)) throw error;
     const [fact = "", ...advice] = error.message.split("; ");

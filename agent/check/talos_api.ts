@@ -6,6 +6,7 @@ import { MachineClient } from "../talos/machine_client.ts";
 import { confirmOwnNode, type OwnNode, WrongNodeError } from "../talos/own_node.ts";
 import { chooseEndpoints } from "../talos/power_call.ts";
 import { TalosError } from "../talos/talos_error.ts";
+import { publishNothing } from "../telemetry/activity.ts";
 import { type CheckLine, failed, ok, warning } from "./check_line.ts";
 
 const NAME = "talos api";
@@ -64,7 +65,7 @@ async function ask(
   { timeoutMs, signal, ...node }: TalosApiOptions,
 ): Promise<string | Fault> {
   try {
-    const limits = { timeoutMs, signal, setTcpNoDelay: () => {} };
+    const limits = { timeoutMs, signal, setTcpNoDelay: () => {}, publish: publishNothing };
     using client = await MachineClient.connect(endpoint, credentials, limits);
     const version = await client.version();
     if (!trusted) await confirmOwnNode(endpoint, node, () => client.hostname());

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { readCredentials } from "../talos/credentials.ts";
+import { publishNothing } from "../telemetry/activity.ts";
 import { FakeTalosApi } from "../testing/fake_talos_api_process.ts";
 import { createAuthority, issueServer } from "../testing/pki.ts";
 import { TemporaryDirectory } from "../testing/talos_temporary_directory.ts";
@@ -15,7 +16,7 @@ async function check(
 ) {
   await using directory = await TemporaryDirectory.create();
   const path = await directory.write("config", await api.talosconfig(config));
-  return await checkTalosApi(await readCredentials(path, undefined), {
+  return await checkTalosApi(await readCredentials(path, undefined, publishNothing), {
     endpoints: [api.endpoint],
     timeoutMs: 2000,
     signal: new AbortController().signal,

@@ -17,6 +17,7 @@ import { trimFileSystems } from "../host/trim.ts";
 import { Dispatcher } from "../protocol/dispatcher.ts";
 import { Policy } from "../protocol/policy.ts";
 import { TalosPower } from "../talos/power.ts";
+import type { Publish } from "../telemetry/activity.ts";
 import type { Log } from "../telemetry/log.ts";
 import { ignoreProxies } from "./proxy.ts";
 import { VERSION } from "./version.ts";
@@ -33,7 +34,7 @@ export class Agent implements AsyncDisposable {
   readonly #stopping = new AbortController();
 
   /** `heldBack` is what holds the lines of `log` back. */
-  constructor(config: Config, log: Log, heldBack: HeldBack, libc: Libc) {
+  constructor(config: Config, log: Log, heldBack: HeldBack, libc: Libc, publish: Publish) {
     ignoreProxies();
     this.libc = libc;
     this.files = new KernelFiles(this.libc);
@@ -60,6 +61,7 @@ export class Agent implements AsyncDisposable {
         }
       },
       log,
+      publish,
     });
     this.#guestFiles = new GuestFiles({
       libc: this.libc,
@@ -80,23 +82,30 @@ export class Agent implements AsyncDisposable {
       timeoutMs: config.fsfreezeTimeoutMs,
       allowEmpty: config.fsfreezeAllowEmpty,
       log,
+      publish,
       heldBack,
     });
     const { signal } = this.#stopping;
     const lists = { allow: config.allowRpcs, block: config.blockRpcs };
     const defaults = defaultPolicy(config.talosconfig);
     const policy = new Policy(lists, defaults, () => this.freezer.state !== "thawed");
-    this.dispatcher = new Dispatcher<CommandContext>(COMMANDS, policy, {
-      version: VERSION,
-      commandStates: () => this.dispatcher.commandStates(),
-      host,
-      power: this.power,
-      guestFiles: this.#guestFiles,
-      guestProcesses: this.#guestProcesses,
-      freezer: this.freezer,
-      trim: (minimum) => trimFileSystems({ mounts, startThread, signal, log }, minimum),
-      interfaces: { include: config.interfacesInclude, exclude: config.interfacesExclude },
-    }, log);
+    this.dispatcher = new Dispatcher<CommandContext>(
+      COMMANDS,
+      policy,
+      {
+        version: VERSION,
+        commandStates: () => this.dispatcher.commandStates(),
+        host,
+        power: this.power,
+        guestFiles: this.#guestFiles,
+        guestProcesses: this.#guestProcesses,
+        freezer: this.freezer,
+        trim: (minimum) => trimFileSystems({ mounts, startThread, signal, log, publish }, minimum),
+        interfaces: { include: config.interfacesInclude, exclude: config.interfacesExclude },
+      },
+      log,
+      publish,
+    );
   }
 
   /** Ends what would keep the agent from stopping: a freeze, by thawing, and a trim. */

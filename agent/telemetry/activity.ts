@@ -113,12 +113,12 @@ export type Activity =
     readonly seconds: number;
   }
   | {
-    /** The credentials were read. */
+    /** The credentials were read, or could not be. */
     readonly kind: "credentials";
     readonly source: CredentialsSource;
     /** When the client certificate expires; undefined when the credentials cannot be read. */
     readonly expires: number | undefined;
-    /** What keeps them from being usable, in a sentence; undefined when nothing does. */
+    /** Why they cannot be read, in a sentence; undefined when they can. */
     readonly error: string | undefined;
   };
 
