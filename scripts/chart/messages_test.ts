@@ -60,17 +60,13 @@ async function messages(templateFile: string): Promise<RegExp[]> {
   );
 }
 
-for (
-  const [templateFile, suite] of [
-    ["_validations.tpl", "validations_test.yaml"],
-    ["prometheusrule.yaml", "rules_and_dashboards_test.yaml"],
-  ] as const
-) {
-  Deno.test(`${suite} provokes every message of ${templateFile}`, async () => {
-    const [expected, heard] = await Promise.all([messages(templateFile), complaints(suite)]);
-    assert(expected.length > 0);
-    for (const message of expected) {
-      assert(heard.some((text) => message.test(text)), `nothing provokes ${message}`);
-    }
-  });
-}
+Deno.test("validations_test.yaml provokes every message of _validations.tpl", async () => {
+  const [expected, heard] = await Promise.all([
+    messages("_validations.tpl"),
+    complaints("validations_test.yaml"),
+  ]);
+  assert(expected.length > 0);
+  for (const message of expected) {
+    assert(heard.some((text) => message.test(text)), `nothing provokes ${message}`);
+  }
+});

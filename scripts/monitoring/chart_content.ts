@@ -1,6 +1,5 @@
-import { parse } from "yaml";
+import { CHART, parseObjects, render } from "../chart/render.ts";
 
-const CHART = "chart";
 const RELEASE = "agents";
 const NAMESPACE = "monitoring-test";
 const DASHBOARD = `${CHART}/files/dashboards/qemu-guest-agent-talos.json`;
@@ -24,18 +23,17 @@ export interface RuleFile {
 
 /** Renders the chart's PrometheusRule, and gives its groups. */
 export async function renderRules(): Promise<RuleFile> {
-  const { success, stdout, stderr } = await new Deno.Command("helm4", {
+  const text = await render({
+    release: RELEASE,
+    namespace: NAMESPACE,
     args: [
-      ...["template", RELEASE, CHART, "--namespace", NAMESPACE, "--kube-version", "1.34.0"],
       ...["--set", "metrics.prometheusRule.enabled=true"],
       ...["--show-only", "templates/prometheusrule.yaml"],
     ],
-  }).output();
-  const decoder = new TextDecoder();
-  if (!success) throw new Error(`helm template failed: ${decoder.decode(stderr)}`);
-  // The kind is the template's own.
-  const { spec } = parse(decoder.decode(stdout)) as { readonly spec: RuleFile };
-  return spec;
+  });
+  const [rule] = parseObjects(text);
+  // The template is of that kind.
+  return rule?.["spec"] as RuleFile;
 }
 
 /** What of a dashboard's panel is used here. */
