@@ -1,5 +1,6 @@
 import { DirectoryWatch } from "../host/directory_watch.ts";
 import type { Libc } from "../host/libc.ts";
+import type { Publish } from "../telemetry/activity.ts";
 import type { Log } from "../telemetry/log.ts";
 
 // A device node appears before its name in sysfs does, so a change is followed by a few quick looks.
@@ -23,12 +24,14 @@ export interface DeviceObstacle {
  */
 export class DeviceWait implements AsyncDisposable {
   readonly #log: Log;
+  readonly #publish: Publish;
   readonly #watch: DirectoryWatch;
   #reported: string | undefined;
   #delay = FIRST_DELAY_MS;
 
-  constructor(libc: Libc, log: Log) {
+  constructor(libc: Libc, log: Log, publish: Publish) {
     this.#log = log;
+    this.#publish = publish;
     this.#watch = new DirectoryWatch(libc);
   }
 
@@ -37,6 +40,12 @@ export class DeviceWait implements AsyncDisposable {
     if (this.#reported !== obstacle.reason) {
       this.#reported = obstacle.reason;
       this.#log.warn(obstacle.reason);
+      this.#publish({
+        kind: "port",
+        state: obstacle.busy === undefined ? "absent" : "busy",
+        path: obstacle.busy,
+        reason: obstacle.reason,
+      });
     }
     this.#watch.watchEntries(obstacle.directory);
     if (obstacle.busy !== undefined) this.#watch.watchClose(obstacle.busy);

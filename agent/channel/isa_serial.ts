@@ -1,8 +1,8 @@
 import type { Libc } from "../host/libc.ts";
 import { LibcError } from "../host/libc.ts";
 import { openDevice } from "./device_file.ts";
-import { ReopeningChannel } from "./reopening_channel.ts";
-import { type DeviceHost, explainOpenError } from "./virtio_serial.ts";
+import { type DeviceHost, ReopeningChannel } from "./reopening_channel.ts";
+import { explainOpenError } from "./virtio_serial.ts";
 
 const TCSANOW = 0;
 const TCIFLUSH = 0;
@@ -34,7 +34,7 @@ export function isaSerialChannel(host: DeviceHost, path: string, procfs: string)
     }
     return { fd, path };
   };
-  return new ReopeningChannel(host.libc, host.log, open, { reopenAfterHangup: true });
+  return new ReopeningChannel(host, open, { reopenAfterHangup: true });
 }
 
 /**

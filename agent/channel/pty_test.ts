@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { KernelFiles } from "../host/kernel_files.ts";
 import { Libc } from "../host/libc.ts";
+import { ActivityRecorder } from "../testing/activity_recorder.ts";
 import { LogRecorder } from "../testing/talos_log_recorder.ts";
 import { TemporaryDirectory } from "../testing/talos_temporary_directory.ts";
 import type { Session } from "./channel.ts";
@@ -139,7 +140,9 @@ Deno.test("disposing of a pty ends its sessions and a pending read", async () =>
 
 Deno.test("isa-serial makes its line raw and serves it", async () => {
   using libc = new Libc();
-  const host = { libc, files: new KernelFiles(libc), log: new LogRecorder() };
+  const activity = new ActivityRecorder();
+  const { publish } = activity;
+  const host = { libc, files: new KernelFiles(libc), log: new LogRecorder(), publish };
   // The master of a pseudo-terminal plays the hypervisor.
   await using hypervisor = new PtyChannel(libc);
   const incoming = hypervisor.sessions();
@@ -157,6 +160,10 @@ Deno.test("isa-serial makes its line raw and serves it", async () => {
   assert.equal(decode(await session.read()), "re\nquest");
   assert.equal(await session.write(encode("\nreply")), true);
   assert.equal(decode(await master.read()), "\nreply");
+  const path = hypervisor.slavePath;
+  assert.deepEqual(activity.activities, [
+    { kind: "port", state: "waiting", path, reason: undefined },
+  ]);
 });
 
 Deno.test("isa-serial waits for a device that is no serial line and says so once", async () => {
@@ -164,7 +171,9 @@ Deno.test("isa-serial waits for a device that is no serial line and says so once
   await using directory = await TemporaryDirectory.create();
   const path = await directory.write("ttyS0", "");
   const log = new LogRecorder();
-  const channel = isaSerialChannel({ libc, files: new KernelFiles(libc), log }, path, "/proc");
+  const { publish } = new ActivityRecorder();
+  const host = { libc, files: new KernelFiles(libc), log, publish };
+  const channel = isaSerialChannel(host, path, "/proc");
   const ended = channel.sessions().next();
   await log.waitFor(/is no serial line, waiting for one/);
   await new Promise((resolve) => setTimeout(resolve, 100));
@@ -181,7 +190,10 @@ Deno.test("virtio-serial finds its port by name, and logs a missing one once", a
   await Deno.writeTextFile(`${ports}/vport1p1/name`, "com.redhat.spice.0\n");
   await using hypervisor = new PtyChannel(libc);
   const log = new LogRecorder();
-  await using channel = virtioSerialChannel({ libc, files: new KernelFiles(libc), log }, {
+  const activity = new ActivityRecorder();
+  const { publish } = activity;
+  const host = { libc, files: new KernelFiles(libc), log, publish };
+  await using channel = virtioSerialChannel(host, {
     path: undefined,
     portName: "org.qemu.guest_agent.0",
     procfs: "/proc",
@@ -206,5 +218,9 @@ Deno.test("virtio-serial finds its port by name, and logs a missing one once", a
   const { value: session } = await waiting;
   assert.ok(session);
   assert.equal(session.client, `${directory.path}/vport1p2`);
+  assert.deepEqual(activity.of("port").map(({ state, path }) => [state, path]), [
+    ["absent", undefined],
+    ["waiting", `${directory.path}/vport1p2`],
+  ]);
   assert.equal(decode(await session.read()), "request");
 });

@@ -1,5 +1,7 @@
+import type { KernelFiles } from "../host/kernel_files.ts";
 import type { Libc } from "../host/libc.ts";
 import { Errno, LibcError } from "../host/libc.ts";
+import type { Publish } from "../telemetry/activity.ts";
 import type { Log } from "../telemetry/log.ts";
 import type { Channel, Session } from "./channel.ts";
 import { DeviceFile } from "./device_file.ts";
@@ -15,6 +17,14 @@ export interface OpenedDevice {
 /** How a device channel opens its device: the device, or why it cannot be opened now. */
 export type OpenDevice = () => OpenedDevice | DeviceObstacle;
 
+/** What the channels on devices need of the system. */
+export interface DeviceHost {
+  readonly libc: Libc;
+  readonly files: KernelFiles;
+  readonly log: Log;
+  readonly publish: Publish;
+}
+
 /** What differs between the channels on devices. */
 export interface ReopeningChannelOptions {
   /** Whether the device must be opened again after its other side hung up: so with a serial line. */
@@ -28,14 +38,20 @@ export interface ReopeningChannelOptions {
 export class ReopeningChannel implements Channel {
   readonly #libc: Libc;
   readonly #log: Log;
+  readonly #publish: Publish;
   readonly #open: OpenDevice;
   readonly #reopenAfterHangup: boolean;
   #closed = false;
   #current: AsyncDisposable | undefined;
 
-  constructor(libc: Libc, log: Log, open: OpenDevice, options: ReopeningChannelOptions) {
+  constructor(
+    { libc, log, publish }: DeviceHost,
+    open: OpenDevice,
+    options: ReopeningChannelOptions,
+  ) {
     this.#libc = libc;
     this.#log = log;
+    this.#publish = publish;
     this.#open = open;
     this.#reopenAfterHangup = options.reopenAfterHangup;
   }
@@ -45,8 +61,10 @@ export class ReopeningChannel implements Channel {
     while (!this.#closed) {
       const opened = await this.#waitForDevice();
       if (opened === undefined) return;
-      this.#log.info("serving the device", { path: opened.path });
-      await using device = new DeviceFile(this.#libc, opened.fd, opened.path);
+      const { path } = opened;
+      this.#log.info("serving the device", { path });
+      this.#publish({ kind: "port", state: "waiting", path, reason: undefined });
+      await using device = new DeviceFile(this.#libc, opened.fd, path);
       this.#current = device;
       try {
         for await (const session of device.sessions()) {
@@ -59,7 +77,7 @@ export class ReopeningChannel implements Channel {
           error.errno === Errno.ENODEV
             ? "the device was unplugged; waiting for it to come back"
             : "the device failed; opening it again",
-          { path: opened.path, error: error.message },
+          { path, error: error.message },
         );
       }
     }
@@ -74,7 +92,7 @@ export class ReopeningChannel implements Channel {
   async #waitForDevice(): Promise<OpenedDevice | undefined> {
     const first = this.#open();
     if ("fd" in first) return first;
-    await using wait = new DeviceWait(this.#libc, this.#log);
+    await using wait = new DeviceWait(this.#libc, this.#log, this.#publish);
     this.#current = wait;
     await wait.until(first);
     while (!this.#closed) {

@@ -1,11 +1,10 @@
 import type { KernelFiles } from "../host/kernel_files.ts";
-import { Errno, type Libc, LibcError } from "../host/libc.ts";
+import { Errno, LibcError } from "../host/libc.ts";
 import { findOpener } from "../host/open_files.ts";
 import { findVirtioPort, virtioPortNames } from "../host/virtio_ports.ts";
-import type { Log } from "../telemetry/log.ts";
 import { openDevice } from "./device_file.ts";
 import type { DeviceObstacle } from "./device_wait.ts";
-import { type OpenedDevice, ReopeningChannel } from "./reopening_channel.ts";
+import { type DeviceHost, type OpenedDevice, ReopeningChannel } from "./reopening_channel.ts";
 
 /** Where the port is looked for. */
 export interface VirtioSerialOptions {
@@ -18,13 +17,6 @@ export interface VirtioSerialOptions {
   readonly devfs: string;
 }
 
-/** What the channels on devices need of the system. */
-export interface DeviceHost {
-  readonly libc: Libc;
-  readonly files: KernelFiles;
-  readonly log: Log;
-}
-
 /**
  * The channel on a virtio-serial port, the usual one. A path such as `/dev/virtio-ports/NAME` that
  * does not exist stands for the port of that name.
@@ -33,7 +25,7 @@ export function virtioSerialChannel(
   host: DeviceHost,
   options: VirtioSerialOptions,
 ): ReopeningChannel {
-  return new ReopeningChannel(host.libc, host.log, () => openPort(host, options), {
+  return new ReopeningChannel(host, () => openPort(host, options), {
     reopenAfterHangup: false,
   });
 }

@@ -17,6 +17,7 @@ import { trimFileSystems } from "../host/trim.ts";
 import { Dispatcher } from "../protocol/dispatcher.ts";
 import { Policy } from "../protocol/policy.ts";
 import { TalosPower } from "../talos/power.ts";
+import type { Publish } from "../telemetry/activity.ts";
 import type { Log } from "../telemetry/log.ts";
 import { VERSION } from "./version.ts";
 
@@ -35,7 +36,7 @@ export class Agent implements AsyncDisposable {
   readonly #stopping = new AbortController();
 
   /** `heldBack` is what holds the lines of `log` back. */
-  constructor(config: Config, log: Log, heldBack: HeldBack, libc: Libc) {
+  constructor(config: Config, log: Log, heldBack: HeldBack, libc: Libc, publish: Publish) {
     for (const variable of PROXY_VARIABLES) Deno.env.delete(variable);
     this.libc = libc;
     this.files = new KernelFiles(this.libc);
@@ -62,6 +63,7 @@ export class Agent implements AsyncDisposable {
         }
       },
       log,
+      publish,
     });
     this.#guestFiles = new GuestFiles({
       libc: this.libc,
@@ -82,22 +84,29 @@ export class Agent implements AsyncDisposable {
       timeoutMs: config.fsfreezeTimeoutMs,
       allowEmpty: config.fsfreezeAllowEmpty,
       log,
+      publish,
       heldBack,
     });
     const { signal } = this.#stopping;
     const lists = { allow: config.allowRpcs, block: config.blockRpcs };
     const policy = new Policy(lists, DEFAULT_POLICY, () => this.freezer.state !== "thawed");
-    this.dispatcher = new Dispatcher<CommandContext>(COMMANDS, policy, {
-      version: VERSION,
-      commandStates: () => this.dispatcher.commandStates(),
-      host,
-      power: this.power,
-      guestFiles: this.#guestFiles,
-      guestProcesses: this.#guestProcesses,
-      freezer: this.freezer,
-      trim: (minimum) => trimFileSystems({ mounts, startThread, signal, log }, minimum),
-      interfaces: { include: config.interfacesInclude, exclude: config.interfacesExclude },
-    }, log);
+    this.dispatcher = new Dispatcher<CommandContext>(
+      COMMANDS,
+      policy,
+      {
+        version: VERSION,
+        commandStates: () => this.dispatcher.commandStates(),
+        host,
+        power: this.power,
+        guestFiles: this.#guestFiles,
+        guestProcesses: this.#guestProcesses,
+        freezer: this.freezer,
+        trim: (minimum) => trimFileSystems({ mounts, startThread, signal, log, publish }, minimum),
+        interfaces: { include: config.interfacesInclude, exclude: config.interfacesExclude },
+      },
+      log,
+      publish,
+    );
   }
 
   /** Ends what would keep the agent from stopping: a freeze, by thawing, and a trim. */

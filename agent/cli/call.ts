@@ -6,6 +6,7 @@ import { Libc } from "../host/libc.ts";
 import { isJsonObject, type JsonObject, type JsonValue } from "../protocol/json_value.ts";
 import { JsonMessageStream } from "../protocol/json_message_stream.ts";
 import { writeJson } from "../protocol/json_writer.ts";
+import { publishNothing } from "../telemetry/activity.ts";
 import { HeldBackLines } from "../telemetry/held_back_lines.ts";
 import { jsonLog } from "../telemetry/log.ts";
 import { Agent } from "./agent.ts";
@@ -43,7 +44,7 @@ export async function call(words: readonly string[]): Promise<number> {
     const lines = new HeldBackLines();
     lines.sendTo((line) => Deno.stderr.writeSync(new TextEncoder().encode(line)));
     const log = jsonLog((line) => lines.write(line), { level: config.verbose ? "debug" : "warn" });
-    await using agent = new Agent(config, log, lines, libc);
+    await using agent = new Agent(config, log, lines, libc, publishNothing);
     // So that guest-fsfreeze-thaw thaws what an agent that was killed has left.
     agent.freezer.takeOver();
     const reply = await agent.dispatcher.dispatch({ value: request });

@@ -6,6 +6,7 @@ import { virtioSerialChannel } from "../channel/virtio_serial.ts";
 import { vsockListenChannel } from "../channel/vsock_listen.ts";
 import type { Config } from "../config/config.ts";
 import { ConfigError } from "../config/config_error.ts";
+import type { Publish } from "../telemetry/activity.ts";
 import type { Log } from "../telemetry/log.ts";
 import type { Agent } from "./agent.ts";
 
@@ -14,8 +15,15 @@ import type { Agent } from "./agent.ts";
  *
  * @throws ChannelError when it cannot work; ConfigError when it needs a path and has none
  */
-export async function openChannel(config: Config, agent: Agent, log: Log): Promise<Channel> {
-  const host = { libc: agent.libc, files: agent.files, log };
+export async function openChannel(
+  config: Config,
+  agent: Agent,
+  log: Log,
+  publish: Publish,
+): Promise<Channel> {
+  const host = { libc: agent.libc, files: agent.files, log, publish };
+  const waiting = (path: string): void =>
+    publish({ kind: "port", state: "waiting", path, reason: undefined });
   switch (config.method) {
     case "virtio-serial":
       return virtioSerialChannel(host, {
@@ -27,13 +35,22 @@ export async function openChannel(config: Config, agent: Agent, log: Log): Promi
       });
     case "isa-serial":
       return isaSerialChannel(host, config.path ?? `${config.pathDevfs}/ttyS0`, config.pathProcfs);
-    case "unix-listen":
-      return await unixListenChannel(agent.files, listenPath(config));
-    case "vsock-listen":
-      return vsockListenChannel(listenPath(config));
+    case "unix-listen": {
+      const path = listenPath(config);
+      const channel = await unixListenChannel(agent.files, path);
+      waiting(path);
+      return channel;
+    }
+    case "vsock-listen": {
+      const path = listenPath(config);
+      const channel = vsockListenChannel(path);
+      waiting(`vsock ${path}`);
+      return channel;
+    }
     case "pty": {
       const channel = new PtyChannel(agent.libc);
       console.log(channel.slavePath);
+      waiting(channel.slavePath);
       return channel;
     }
   }

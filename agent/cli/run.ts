@@ -7,6 +7,7 @@ import { optionsHelp } from "../config/help.ts";
 import { KernelFiles } from "../host/kernel_files.ts";
 import { Libc } from "../host/libc.ts";
 import { isInMemory } from "../host/memory_file_system.ts";
+import { ActivityFeed } from "../telemetry/activity.ts";
 import { HeldBackLines } from "../telemetry/held_back_lines.ts";
 import { jsonLog, type Log, type LogSink } from "../telemetry/log.ts";
 import { Agent } from "./agent.ts";
@@ -15,7 +16,10 @@ import { isBackgroundProcess, reportReady, startInBackground } from "./daemonize
 import { openChannel } from "./open_channel.ts";
 import { Pidfile } from "./pidfile.ts";
 import { serve } from "./serve.ts";
-import { versionLine } from "./version.ts";
+import { VERSION, versionLine } from "./version.ts";
+
+/** Long enough for a hypervisor's first request, which loading would hold up. */
+const TELEMETRY_DELAY_MS = 100;
 
 const HELP = `Usage: qemu-ga-talos [run] [OPTION]...
        qemu-ga-talos call [--local | --path SOCKET] COMMAND [ARGUMENTS]
@@ -46,17 +50,21 @@ export async function run(words: readonly string[]): Promise<number> {
   if (config.fsfreezeHook === undefined) Deno.permissions.revokeSync({ name: "run" });
 
   const lines = new HeldBackLines();
-  const log = jsonLog((line) => lines.write(line), { level: config.verbose ? "debug" : "info" });
-  await using agent = new Agent(config, log, lines, libc);
+  const log = jsonLog((line) => lines.write(line), { level: config.logLevel });
+  const feed = new ActivityFeed(log);
+  await using agent = new Agent(config, log, lines, libc, feed.publish);
   // Before the log and the pidfile are opened: they may lie on what the last process left frozen.
   await thawLeftovers(agent, log);
   lines.sendTo(openLog(config, inBackground));
   using _pidfile = config.pidfile === undefined ? undefined : new Pidfile(libc, config.pidfile);
-  await using channel = await openChannel(config, agent, log);
+  await using channel = await openChannel(config, agent, log, feed.publish);
   using _signals = stopOnSignals(agent, channel, log);
   if (inBackground) reportReady();
   log.info("agent started", { version: versionLine(), method: config.method });
-  const served = serve(channel, agent.dispatcher, log);
+  let portLoopEnded = false;
+  const served = serve(channel, agent.dispatcher, log, feed.publish)
+    .finally(() => portLoopEnded = true);
+  await using _telemetry = telemetryLater(config, agent, feed, log, () => portLoopEnded);
   const checked = reportCredentials(agent, log);
   reportStateDirectory(agent, config, log);
   await served;
@@ -80,6 +88,41 @@ async function thawLeftovers(agent: Agent, log: Log): Promise<void> {
     const reason = error instanceof Error ? error.message : String(error);
     log.error("cannot thaw what the last process left frozen", { reason });
   }
+}
+
+/** Loads and starts what is not needed to serve the hypervisor, a moment after that is served. */
+function telemetryLater(
+  config: Config,
+  agent: Agent,
+  feed: ActivityFeed,
+  log: Log,
+  portLoopEnded: () => boolean,
+): AsyncDisposable {
+  const stack = new AsyncDisposableStack();
+  const start = async (): Promise<void> => {
+    const { listenAddress: address, talosconfig } = config;
+    if (address !== undefined) {
+      const { startTelemetry } = await import("../telemetry/telemetry.ts");
+      const { processStatistics } = await import("../host/process_statistics.ts");
+      if (stack.disposed) return;
+      stack.use(startTelemetry({
+        address,
+        feed,
+        log,
+        version: VERSION,
+        versionLine: versionLine(),
+        processStatistics: () => processStatistics(agent.files),
+        portLoopEnded,
+        checkCredentials: talosconfig === undefined
+          ? undefined
+          : () => agent.power.checkCredentials(),
+      }));
+    }
+    feed.startIsOver();
+  };
+  const timer = setTimeout(() => void start(), TELEMETRY_DELAY_MS);
+  stack.defer(() => clearTimeout(timer));
+  return stack;
 }
 
 /** Where log lines go. */

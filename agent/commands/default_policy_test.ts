@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { Dispatcher } from "../protocol/dispatcher.ts";
 import { JsonMessageStream } from "../protocol/json_message_stream.ts";
 import { Policy, type PolicyLists } from "../protocol/policy.ts";
+import { publishNothing } from "../telemetry/activity.ts";
 import { FixtureHost } from "../testing/fixture_host.ts";
 import { LogRecorder } from "../testing/talos_log_recorder.ts";
 import { COMMANDS } from "./all.ts";
@@ -16,6 +17,7 @@ async function answers(lists: PolicyLists, ...requests: readonly object[]): Prom
     new Policy(lists, DEFAULT_POLICY),
     { ...host.context, commandStates: () => dispatcher.commandStates() },
     new LogRecorder(),
+    publishNothing,
   );
   const replies: unknown[] = [];
   const bytes = new TextEncoder().encode(

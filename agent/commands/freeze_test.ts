@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { FreezeError } from "../host/freezer.ts";
 import { Dispatcher } from "../protocol/dispatcher.ts";
 import { Policy } from "../protocol/policy.ts";
+import { publishNothing } from "../telemetry/activity.ts";
 import { FixtureHost } from "../testing/fixture_host.ts";
 import { LogRecorder } from "../testing/talos_log_recorder.ts";
 import { COMMANDS } from "./all.ts";
@@ -32,17 +33,23 @@ class Agent implements AsyncDisposable {
     this.#host = host;
     const frozen = () => this.freezer.state !== "thawed";
     const policy = new Policy({ allow: undefined, block }, DEFAULT_POLICY, frozen);
-    this.#dispatcher = new Dispatcher(COMMANDS, policy, {
-      ...host.context,
-      commandStates: () => this.#dispatcher.commandStates(),
-      power: { request: () => Promise.resolve() },
-      freezer: this.freezer,
-      trim: (minimum) =>
-        Promise.resolve([
-          { mountPoint: "/var", outcome: { trimmed: 2n ** 63n, minimum } },
-          { mountPoint: "/", outcome: { error: "trim not supported" } },
-        ]),
-    }, new LogRecorder());
+    this.#dispatcher = new Dispatcher(
+      COMMANDS,
+      policy,
+      {
+        ...host.context,
+        commandStates: () => this.#dispatcher.commandStates(),
+        power: { request: () => Promise.resolve() },
+        freezer: this.freezer,
+        trim: (minimum) =>
+          Promise.resolve([
+            { mountPoint: "/var", outcome: { trimmed: 2n ** 63n, minimum } },
+            { mountPoint: "/", outcome: { error: "trim not supported" } },
+          ]),
+      },
+      new LogRecorder(),
+      publishNothing,
+    );
   }
 
   static async start(block: readonly string[] = []): Promise<Agent> {

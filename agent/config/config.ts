@@ -1,3 +1,5 @@
+import type { ListenAddress } from "./listen_address.ts";
+
 /** Everything that can be configured, validated. Durations are in milliseconds. */
 export interface Config {
   readonly method: "virtio-serial" | "isa-serial" | "unix-listen" | "vsock-listen" | "pty";
@@ -34,4 +36,10 @@ export interface Config {
   /** 0: force at once; undefined: never force. */
   readonly drainTimeoutMs: number | undefined;
   readonly rebootMode: "powercycle" | "default" | "force";
+  /** Where HTTP is served; undefined: nowhere. */
+  readonly listenAddress: ListenAddress | undefined;
+  readonly logFormat: "json" | "text";
+  /** `verbose` means `debug`. */
+  readonly logLevel: "error" | "warn" | "info" | "debug";
+  readonly kubernetesEvents: boolean;
 }

@@ -1,5 +1,6 @@
 import type { Config } from "./config.ts";
 import { formatKeyFile } from "./key_file.ts";
+import { formatListenAddress } from "./listen_address.ts";
 
 /** The configuration as qemu-ga's key file, which `--config` reads back to the same configuration. */
 export function dumpConfig(config: Config): string {
@@ -30,6 +31,13 @@ export function dumpConfig(config: Config): string {
     ["talos-endpoint", config.talosEndpoints],
     ["drain-timeout", config.drainTimeoutMs === undefined ? "none" : `${config.drainTimeoutMs}ms`],
     ["reboot-mode", config.rebootMode],
+    [
+      "listen-address",
+      config.listenAddress === undefined ? "none" : formatListenAddress(config.listenAddress),
+    ],
+    ["log-format", config.logFormat],
+    ["log-level", config.logLevel],
+    ["kubernetes-events", config.kubernetesEvents],
   ];
   return formatKeyFile(entries.flatMap(([key, value]): [string, string][] => {
     if (value === undefined) return [];

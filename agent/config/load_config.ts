@@ -142,6 +142,7 @@ function toConfig(values: ReadonlyMap<string, OptionValue>, sources: ConfigSourc
   const list = (name: string): readonly string[] | undefined =>
     values.get(name) as readonly string[] | undefined;
   const daemonize = values.get("daemonize") === true;
+  const verbose = values.get("verbose") === true;
   const tree = (name: string, mounted: string, own: string): string => {
     const path = text(name) ?? (sources.exists(mounted) ? mounted : own);
     return path.length > 1 ? path.replace(/\/+$/, "") : path;
@@ -158,7 +159,7 @@ function toConfig(values: ReadonlyMap<string, OptionValue>, sources: ConfigSourc
     fsfreezeTimeoutMs: values.get("fsfreeze-timeout") as number,
     fsfreezeAllowEmpty: values.get("fsfreeze-allow-empty") === true,
     statedir: text("statedir") ?? "",
-    verbose: values.get("verbose") === true,
+    verbose,
     daemonize,
     blockRpcs: list("block-rpcs"),
     allowRpcs: list("allow-rpcs"),
@@ -173,5 +174,9 @@ function toConfig(values: ReadonlyMap<string, OptionValue>, sources: ConfigSourc
     talosEndpoints: list("talos-endpoint") ?? [],
     drainTimeoutMs: values.get("drain-timeout") as number | undefined,
     rebootMode: values.get("reboot-mode") as Config["rebootMode"],
+    listenAddress: values.get("listen-address") as Config["listenAddress"],
+    logFormat: values.get("log-format") as Config["logFormat"],
+    logLevel: verbose ? "debug" : values.get("log-level") as Config["logLevel"],
+    kubernetesEvents: values.get("kubernetes-events") === true,
   };
 }

@@ -232,3 +232,21 @@ Deno.test("any words and any file give a configuration or a ConfigError", async 
     }
   });
 });
+
+Deno.test("HTTP is served on all addresses, on one, or nowhere", async () => {
+  assert.deepEqual((await load({})).listenAddress, { hostname: undefined, port: 9777 });
+  const { listenAddress } = await load({ words: ["--listen-address", "[::1]:80"] });
+  assert.deepEqual(listenAddress, { hostname: "::1", port: 80 });
+  assert.equal((await load({ words: ["--listen-address=none"] })).listenAddress, undefined);
+  await assert.rejects(
+    load({ environment: { QGA_LISTEN_ADDRESS: "9777" } }),
+    (error: unknown) =>
+      error instanceof ConfigError && /QGA_LISTEN_ADDRESS.*'9777'.*HOST:PORT/.test(error.message),
+  );
+});
+
+Deno.test("--verbose means --log-level debug", async () => {
+  assert.equal((await load({})).logLevel, "info");
+  assert.equal((await load({ words: ["--log-level=warn"] })).logLevel, "warn");
+  assert.equal((await load({ words: ["--log-level=warn", "-v"] })).logLevel, "debug");
+});

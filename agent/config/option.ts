@@ -10,7 +10,9 @@ export type OptionKind =
   /** A time such as 500ms, 20s or 2m; a number without unit is in seconds. */
   | "duration"
   /** As `duration`, or `none`. */
-  | "optional-duration";
+  | "optional-duration"
+  /** `HOST:PORT`, `:PORT` for all addresses, or `none`. */
+  | "listen-address";
 
 /**
  * An option of the agent, declared once: command line, environment, configuration files, help text and

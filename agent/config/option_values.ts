@@ -1,8 +1,15 @@
 import { ConfigError } from "./config_error.ts";
+import { type ListenAddress, parseListenAddress } from "./listen_address.ts";
 import type { Option } from "./option.ts";
 
 /** An option's validated value. A duration is in milliseconds; `none` is undefined. */
-export type OptionValue = string | boolean | readonly string[] | number | undefined;
+export type OptionValue =
+  | string
+  | boolean
+  | readonly string[]
+  | number
+  | ListenAddress
+  | undefined;
 
 const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
 const TRUE = ["true", "1", "yes", "on"];
@@ -34,6 +41,15 @@ export function readOptionValue(option: Option, text: string, source: string): O
       return readDuration(text, source, "");
     case "optional-duration":
       return text === "none" ? undefined : readDuration(text, source, ", or none");
+    case "listen-address": {
+      if (text === "none") return undefined;
+      const address = parseListenAddress(text);
+      if (address !== undefined) return address;
+      throw new ConfigError(
+        `${source} has the bad value '${text}': give HOST:PORT, :PORT for all addresses, ` +
+          "[IPv6]:PORT, or none",
+      );
+    }
   }
 }
 

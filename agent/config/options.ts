@@ -65,7 +65,7 @@ export const OPTIONS: readonly Option[] = [
     name: "verbose",
     short: "v",
     kind: "boolean",
-    help: "log what only matters when looking for a fault",
+    help: "log what only matters when looking for a fault: the same as --log-level debug",
     qemuGa: true,
   },
   {
@@ -240,5 +240,33 @@ export const OPTIONS: readonly Option[] = [
     choices: ["powercycle", "default", "force"],
     default: "powercycle",
     help: "how Talos reboots; default is a kexec, which the hypervisor does not see",
+  },
+  {
+    name: "listen-address",
+    kind: "listen-address",
+    default: ":9777",
+    placeholder: "HOST:PORT",
+    help:
+      "where HTTP serves /metrics, /livez and /readyz; without HOST on all addresses, none serves " +
+      "nothing",
+  },
+  {
+    name: "log-format",
+    kind: "choice",
+    choices: ["json", "text"],
+    default: "json",
+    help: "log lines for programs, or for people",
+  },
+  {
+    name: "log-level",
+    kind: "choice",
+    choices: ["error", "warn", "info", "debug"],
+    default: "info",
+    help: "log lines of this level and of those before it",
+  },
+  {
+    name: "kubernetes-events",
+    kind: "boolean",
+    help: "tell of shutdowns, long freezes and faults by Kubernetes events of the node and the pod",
   },
 ];

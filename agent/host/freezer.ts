@@ -1,3 +1,4 @@
+import type { Publish } from "../telemetry/activity.ts";
 import type { Log } from "../telemetry/log.ts";
 import type { DeviceNumber } from "./file_status.ts";
 import type { FileSystemCalls } from "./file_system_thread.ts";
@@ -66,6 +67,7 @@ export interface FreezerOptions {
   /** Whether a freeze of nothing is a success. */
   readonly allowEmpty: boolean;
   readonly log: Log;
+  readonly publish: Publish;
   readonly heldBack: HeldBack;
   /** Calls back after a time; gives what cancels that. For tests. */
   readonly startTimer?: (callback: () => void, milliseconds: number) => () => void;
@@ -75,6 +77,9 @@ export interface FreezerOptions {
 export class FreezeError extends Error {
   override readonly name = "FreezeError";
 }
+
+/** A freeze that found nothing that it could freeze. */
+class NothingFrozenError extends FreezeError {}
 
 interface OpenedMount {
   readonly mount: Mount;
@@ -151,17 +156,34 @@ export class Freezer implements AsyncDisposable {
    * @throws FreezeError after everything was thawed again, or when that failed, too
    */
   async freeze(mountPoints?: readonly string[]): Promise<number> {
+    const startedAt = performance.now();
+    const publish = (outcome: "frozen" | "nothing" | "failed", count: number, error?: string) => {
+      const seconds = (performance.now() - startedAt) / 1000;
+      this.#options.publish({ kind: "freeze", outcome, count, seconds, error });
+    };
+    try {
+      const count = await this.#freezeAll(mountPoints);
+      publish(count === 0 ? "nothing" : "frozen", count);
+      return count;
+    } catch (error) {
+      publish(error instanceof NothingFrozenError ? "nothing" : "failed", 0, messageOf(error));
+      throw error;
+    }
+  }
+
+  async #freezeAll(mountPoints: readonly string[] | undefined): Promise<number> {
     if (this.#hookAfterThaw !== undefined) await this.#hookAfterThaw.catch(() => {});
     if (this.#closed) throw new FreezeError("the agent is stopping");
     if (this.#freeze !== undefined) throw new FreezeError("the file systems are frozen already");
     const { allowEmpty, heldBack, log } = this.#options;
     const mounts = this.#select(mountPoints);
-    if (mounts.length === 0 && !allowEmpty) throw new FreezeError(NOTHING_TO_FREEZE);
+    if (mounts.length === 0 && !allowEmpty) throw new NothingFrozenError(NOTHING_TO_FREEZE);
     log.info("freezing file systems", { mountPoints: nameAll(mounts) });
     heldBack.hold();
     const freeze = newFreeze();
     this.#freeze = freeze;
     freeze.walking = true;
+    this.#publishState();
     freeze.walk = this.#walk(freeze, mounts).finally(() => freeze.walking = false);
     try {
       await Promise.race([freeze.walk, freeze.stuck.promise]);
@@ -174,8 +196,9 @@ export class Freezer implements AsyncDisposable {
     const count = freeze.frozen.length;
     if (count === 0) {
       await this.thaw("abort");
-      if (!allowEmpty) throw new FreezeError(NOTHING_FROZEN);
+      if (!allowEmpty) throw new NothingFrozenError(NOTHING_FROZEN);
     }
+    this.#publishState();
     log.info("file systems frozen", {
       count,
       mountPoints: nameAll(freeze.frozen.map(({ mount }) => mount)),
@@ -199,7 +222,7 @@ export class Freezer implements AsyncDisposable {
       if (reason === "command") await this.#runHookAfterThaw();
       return 0;
     }
-    freeze.thawing ??= this.#thaw(freeze, reason).finally(() => freeze.thawing = undefined);
+    freeze.thawing ??= this.#thawAndPublish(freeze, reason);
     return await freeze.thawing;
   }
 
@@ -226,6 +249,7 @@ export class Freezer implements AsyncDisposable {
     if (marked === undefined) return false;
     this.#options.heldBack.hold();
     this.#freeze = { ...newFreeze(), marked, hookHasRun: true };
+    this.#publishState();
     return true;
   }
 
@@ -292,6 +316,26 @@ export class Freezer implements AsyncDisposable {
     }
   }
 
+  async #thawAndPublish(freeze: Freeze, reason: ThawReason): Promise<number> {
+    this.#publishState("thawing");
+    try {
+      return await this.#thaw(freeze, reason);
+    } catch (error) {
+      if (error instanceof FreezeError) {
+        this.#options.publish({ kind: "thaw-failed", reason, error: error.message });
+      }
+      throw error;
+    } finally {
+      freeze.thawing = undefined;
+      if (this.#freeze === freeze) this.#publishState();
+    }
+  }
+
+  #publishState(state = this.state): void {
+    const count = this.#freeze?.frozen.length ?? 0;
+    this.#options.publish({ kind: "freeze-state", state, count });
+  }
+
   async #thaw(freeze: Freeze, reason: ThawReason): Promise<number> {
     const { heldBack, log } = this.#options;
     freeze.stop.abort(this.#whyGivenUp(reason));
@@ -316,11 +360,18 @@ export class Freezer implements AsyncDisposable {
     this.#freeze = undefined;
     const dropped = heldBack.release();
     const count = freeze.thawed;
+    this.#publishState();
     if (count > 0 || reason !== "abort") {
       const milliseconds = Math.round(performance.now() - freeze.startedAt);
       this.#lastThaw = { reason, time: Date.now(), count, milliseconds };
       const level = reason === "timer" || reason === "start" ? "warn" : "info";
       log[level](THAWED_BY[reason], { reason, count, milliseconds });
+      this.#options.publish({
+        kind: "thaw",
+        reason,
+        count,
+        frozenSeconds: milliseconds / 1000,
+      });
     }
     if (dropped > 0) log.warn("log lines of the time of the freeze were dropped", { dropped });
     if (faultOfMarker !== undefined) {

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import { ActivityRecorder } from "../testing/activity_recorder.ts";
 import { FakeFileSystems, fakeMount } from "../testing/fake_file_systems.ts";
 import { checkProperty } from "../testing/property.ts";
 import { LogRecorder } from "../testing/talos_log_recorder.ts";
@@ -35,6 +36,7 @@ class Process {
   readonly kernel: FakeFileSystems;
   readonly marker: MarkerInMemory;
   readonly log = new LogRecorder();
+  readonly activity = new ActivityRecorder();
   readonly freezer: Freezer;
   /** Everything that happened, in its order. */
   readonly events: string[] = [];
@@ -61,6 +63,7 @@ class Process {
       timeoutMs: 60_000,
       allowEmpty: false,
       log: this.log,
+      publish: this.activity.publish,
       heldBack: {
         hold: () => this.held = true,
         release: () => {
@@ -722,4 +725,51 @@ Deno.test("no sequence of events leaves a file system frozen unseen", async () =
     assert.equal(marker.devices, undefined);
     assert.equal(process.freezer.state, "thawed");
   });
+});
+
+Deno.test("a freeze and its thaw are published, with each state between", async () => {
+  const { freezer, activity } = new Process();
+  await freezer.freeze();
+  await freezer.thaw("command");
+  assert.deepEqual(activity.of("freeze-state").map(({ state, count }) => [state, count]), [
+    ["freezing", 0],
+    ["frozen", 3],
+    ["thawing", 3],
+    ["thawed", 0],
+  ]);
+  const [freeze] = activity.of("freeze");
+  assert.deepEqual([freeze?.outcome, freeze?.count], ["frozen", 3]);
+  const [thaw] = activity.of("thaw");
+  assert.deepEqual([thaw?.reason, thaw?.count], ["command", 3]);
+  assert.ok(Number(thaw?.frozenSeconds) >= 0);
+});
+
+Deno.test("a freeze of nothing and one that is given up are told apart", async () => {
+  const empty = new Process(new FakeFileSystems([]));
+  await assert.rejects(empty.freezer.freeze());
+  assert.deepEqual(empty.activity.of("freeze").map(({ outcome }) => outcome), ["nothing"]);
+  const broken = new Process();
+  broken.kernel.at("/").faults.freeze = Errno.EIO;
+  await assert.rejects(broken.freezer.freeze());
+  const [freeze] = broken.activity.of("freeze");
+  assert.equal(freeze?.outcome, "failed");
+  assert.match(freeze?.error ?? "", /failed to freeze \/:/);
+  assert.deepEqual(broken.activity.of("thaw").map(({ reason }) => reason), ["abort"]);
+});
+
+Deno.test("a thaw that fails is published, and what stays frozen is", async () => {
+  const process = new Process();
+  const { freezer, activity, kernel } = process;
+  await freezer.freeze();
+  kernel.at("/var").faults.thaw = Errno.EIO;
+  await assert.rejects(freezer.thaw("command"));
+  assert.match(activity.of("thaw-failed")[0]?.error ?? "", /failed to thaw \/var/);
+  assert.deepEqual(activity.of("freeze-state").at(-1), {
+    kind: "freeze-state",
+    state: "frozen",
+    count: 1,
+  });
+  delete kernel.at("/var").faults.thaw;
+  await process.elapse();
+  assertClean(process);
 });

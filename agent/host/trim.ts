@@ -1,3 +1,4 @@
+import type { Publish } from "../telemetry/activity.ts";
 import type { Log } from "../telemetry/log.ts";
 import type { FileSystemCalls, TrimmedBytes } from "./file_system_thread.ts";
 import { Errno, LibcError } from "./libc.ts";
@@ -19,6 +20,7 @@ export interface TrimOptions {
   /** Aborted when the agent stops, which does not wait for a trim. */
   readonly signal: AbortSignal;
   readonly log: Log;
+  readonly publish: Publish;
 }
 
 /**
@@ -30,7 +32,7 @@ export interface TrimOptions {
  * @throws Error when the agent stops
  */
 export async function trimFileSystems(
-  { mounts, startThread, signal, log }: TrimOptions,
+  { mounts, startThread, signal, log, publish }: TrimOptions,
   minimum: bigint,
 ): Promise<TrimResult[]> {
   const startedAt = performance.now();
@@ -50,12 +52,12 @@ export async function trimFileSystems(
     }
   }
   const trimmed = results.flatMap(({ outcome }) => "error" in outcome ? [] : [outcome.trimmed]);
-  log.info("file systems trimmed", {
-    count: trimmed.length,
-    failed: results.length - trimmed.length,
-    bytes: trimmed.reduce((sum, bytes) => sum + bytes, 0n),
-    milliseconds: Math.round(performance.now() - startedAt),
-  });
+  const bytes = trimmed.reduce((sum, bytes) => sum + bytes, 0n);
+  const count = trimmed.length;
+  const failures = results.length - count;
+  const milliseconds = Math.round(performance.now() - startedAt);
+  log.info("file systems trimmed", { count, failed: failures, bytes, milliseconds });
+  publish({ kind: "trim", bytes: Number(bytes), count, failures, seconds: milliseconds / 1000 });
   return results;
 }
 

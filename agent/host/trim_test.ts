@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { ActivityRecorder } from "../testing/activity_recorder.ts";
 import { FakeFileSystems, fakeMount } from "../testing/fake_file_systems.ts";
 import { LogRecorder } from "../testing/talos_log_recorder.ts";
 import { Errno } from "./libc.ts";
@@ -6,8 +7,16 @@ import { trimFileSystems, type TrimOptions } from "./trim.ts";
 
 const MOUNTS = [1, 2, 3, 4, 5].map((minor) => fakeMount(`/${minor}`, minor));
 
-function optionsFor(kernel: FakeFileSystems): TrimOptions & { readonly log: LogRecorder } {
+interface RecordedOptions extends TrimOptions {
+  readonly log: LogRecorder;
+  readonly activity: ActivityRecorder;
+}
+
+function optionsFor(kernel: FakeFileSystems): RecordedOptions {
+  const activity = new ActivityRecorder();
   return {
+    activity,
+    publish: activity.publish,
     mounts: () => kernel.mounts,
     startThread: kernel.process(),
     signal: new AbortController().signal,
@@ -33,6 +42,8 @@ Deno.test("each file system is trimmed, last mounted first, and tells its own ou
   assert.equal(kernel.threads, 0);
   const { count, failed, bytes } = options.log.lines[0]?.fields ?? {};
   assert.deepEqual([count, failed, bytes], [1, 4, 2n ** 64n - 4096n]);
+  const [trim] = options.activity.of("trim");
+  assert.deepEqual([trim?.count, trim?.failures, trim?.bytes], [1, 4, 2 ** 64 - 4096]);
 });
 
 Deno.test("without file systems no thread is started", async () => {

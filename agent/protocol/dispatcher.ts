@@ -4,6 +4,7 @@ import { isJsonObject, type JsonObject, type JsonValue } from "./json_value.ts";
 import { writeJson } from "./json_writer.ts";
 import type { Policy } from "./policy.ts";
 import { QapiError } from "./qapi_error.ts";
+import { type Publish, type RequestOutcome, UNKNOWN_COMMAND } from "../telemetry/activity.ts";
 import type { Log } from "../telemetry/log.ts";
 
 /** What guest-info tells about a command. */
@@ -33,17 +34,20 @@ export class Dispatcher<Context> {
   readonly #policy: Policy;
   readonly #context: Context;
   readonly #log: Log;
+  readonly #publish: Publish;
 
   constructor(
     commands: Iterable<Command<Context>>,
     policy: Policy,
     context: Context,
     log: Log,
+    publish: Publish,
   ) {
     this.#commands = new Map(Array.from(commands, (command) => [command.name, command]));
     this.#policy = policy;
     this.#context = context;
     this.#log = log;
+    this.#publish = publish;
   }
 
   /** All commands with their state now. */
@@ -56,24 +60,47 @@ export class Dispatcher<Context> {
   }
 
   /**
-   * Handles one message of the stream.
+   * Handles one message of the stream, and publishes what came of it.
    *
+   * @param client who has sent it, for the audit lines
    * @returns the reply, a line of ASCII JSON (after byte 0xFF where the command has it so), or
    * undefined when there is none. It never throws for what a client or a handler does.
    */
-  async dispatch(message: JsonMessage): Promise<Uint8Array | undefined> {
-    if ("error" in message) return errorReply(new QapiError(message.error), undefined);
+  async dispatch(message: JsonMessage, client?: string): Promise<Uint8Array | undefined> {
+    if ("error" in message) {
+      this.#publish({ kind: "parse-error" });
+      return errorReply(new QapiError(message.error), undefined);
+    }
+    const started = performance.now();
     const { value } = message;
     const id = isJsonObject(value) ? value["id"] : undefined;
+    let command = UNKNOWN_COMMAND;
+    const done = (outcome: RequestOutcome, error?: string): void => {
+      const seconds = (performance.now() - started) / 1000;
+      this.#publish({ kind: "request", command, outcome, error, seconds, client });
+    };
     try {
       const { name, wireArguments } = readRequest(value);
-      const command = this.#find(name);
-      const result = await command.execute(wireArguments, this.#context);
-      this.#log.debug("command done", { command: name });
-      if (command.reply === "none") return undefined;
-      return successReply(result, id, command.reply === "delimited");
+      const found = this.#find(name);
+      command = name;
+      const disabled = this.#policy.whyDisabled(found);
+      if (disabled !== undefined) {
+        const error = new QapiError(
+          `Command ${name} has been disabled: ${disabled}`,
+          "CommandNotFound",
+        );
+        this.#log.debug("command blocked", { command, reason: disabled });
+        done("blocked", error.message);
+        return errorReply(error, id);
+      }
+      const result = await found.execute(wireArguments, this.#context);
+      done("success");
+      if (found.reply === "none") return undefined;
+      return successReply(result, id, found.reply === "delimited");
     } catch (error) {
-      return errorReply(this.#asQapiError(error), id);
+      const qapiError = this.#asQapiError(error, command);
+      done("error", qapiError.message);
+      return errorReply(qapiError, id);
     }
   }
 
@@ -82,20 +109,14 @@ export class Dispatcher<Context> {
     if (command === undefined) {
       throw new QapiError(`The command ${name} has not been found`, "CommandNotFound");
     }
-    const reason = this.#policy.whyDisabled(command);
-    if (reason !== undefined) {
-      throw new QapiError(`Command ${name} has been disabled: ${reason}`, "CommandNotFound");
-    }
     return command;
   }
 
-  #asQapiError(error: unknown): QapiError {
-    if (error instanceof QapiError) {
-      this.#log.debug("command failed", { error: error.message });
-      return error;
-    }
+  #asQapiError(error: unknown, command: string): QapiError {
+    if (error instanceof QapiError) return error;
     const message = error instanceof Error ? error.message : String(error);
     this.#log.error("a command failed in an unforeseen way", {
+      command,
       error: message,
       stack: error instanceof Error ? error.stack : undefined,
     });

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { ActivityRecorder } from "../testing/activity_recorder.ts";
 import { LogRecorder } from "../testing/talos_log_recorder.ts";
 import { integer, optional, required, string } from "./argument_type.ts";
 import { type Command, defineCommand } from "./command.ts";
@@ -45,10 +46,13 @@ const DEFAULTS = { closed: { access: "never", reason: "not on Talos" } } as cons
 class Agent {
   readonly calls: string[] = [];
   readonly log = new LogRecorder();
+  readonly activity = new ActivityRecorder();
   readonly dispatcher: Dispatcher<string[]>;
 
   constructor(lists: PolicyLists = { allow: undefined, block: undefined }) {
-    this.dispatcher = new Dispatcher(COMMANDS, new Policy(lists, DEFAULTS), this.calls, this.log);
+    const policy = new Policy(lists, DEFAULTS);
+    const { calls, log, activity } = this;
+    this.dispatcher = new Dispatcher(COMMANDS, policy, calls, log, activity.publish);
   }
 
   /** The replies to these bytes; one character is one byte. */
@@ -56,7 +60,7 @@ class Agent {
     const bytes = Uint8Array.from(input, (character) => character.charCodeAt(0));
     let output = "";
     for (const message of new JsonMessageStream().feed(bytes)) {
-      const reply = await this.dispatcher.dispatch(message);
+      const reply = await this.dispatcher.dispatch(message, "tester");
       output += String.fromCharCode(...reply ?? []);
     }
     return output;
@@ -151,4 +155,28 @@ Deno.test("the policy's lists decide what runs and what the states say", async (
   assert.deepEqual(states.filter((state) => !state.successResponse).map(({ name }) => name), [
     "shutdown",
   ]);
+});
+
+Deno.test("each request is published with its outcome; a name that nobody knows is not", async () => {
+  const agent = new Agent();
+  await agent.answer(
+    '{"execute":"ping"}{"execute":"guest-\\u0041"}{"execute":"closed"}{"execute":"broken"}' +
+      '{"execute":"shutdown"}{"exec":1}]',
+  );
+  const requests = agent.activity.of("request");
+  assert.deepEqual(requests.map(({ command, outcome }) => [command, outcome]), [
+    ["ping", "success"],
+    ["unknown", "error"],
+    ["closed", "blocked"],
+    ["broken", "error"],
+    ["shutdown", "success"],
+    ["unknown", "error"],
+  ]);
+  assert.deepEqual(agent.activity.of("parse-error"), [{ kind: "parse-error" }]);
+  for (const { seconds, client } of requests) {
+    assert.ok(seconds >= 0);
+    assert.equal(client, "tester");
+  }
+  assert.equal(requests[0]?.error, undefined);
+  assert.equal(requests[3]?.error, "é is broken");
 });

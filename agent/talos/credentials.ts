@@ -1,3 +1,4 @@
+import type { Publish } from "../telemetry/activity.ts";
 import { CertificateError, readCertificate, readCertificateDer } from "./certificate.ts";
 import { formatPem, parsePem } from "./pem.ts";
 import { PrivateKeyError, readPrivateKey } from "./private_key.ts";
@@ -21,14 +22,39 @@ export interface Credentials {
 
 /**
  * Reads a talosconfig (see `readTalosconfig`) and makes sure that the parts of its context fit
- * together. Whether the certificate is valid today is not looked at.
+ * together, and publishes what came of it. Whether the certificate is valid today is not looked at.
  *
  * @throws TalosconfigError when it cannot be read or its parts do not fit together.
  */
 export async function readCredentials(
   path: string,
   context: string | undefined,
+  publish: Publish,
 ): Promise<Credentials> {
+  const source = await isDirectory(path) ? "serviceAccount" : "talosconfig";
+  try {
+    const credentials = await readContext(path, context);
+    const expires = credentials.notAfter.getTime() / 1000;
+    publish({ kind: "credentials", source, expires, error: undefined });
+    return credentials;
+  } catch (error) {
+    if (error instanceof TalosconfigError) {
+      publish({ kind: "credentials", source, expires: undefined, error: error.message });
+    }
+    throw error;
+  }
+}
+
+async function isDirectory(path: string): Promise<boolean> {
+  try {
+    return (await Deno.stat(path)).isDirectory;
+  } catch {
+    // Reading it tells what is wrong.
+    return false;
+  }
+}
+
+async function readContext(path: string, context: string | undefined): Promise<Credentials> {
   const config = await readTalosconfig(path, context);
   const fail = (field: string, error: unknown): never => {
     if (!(error instanceof CertificateError) && !(error instanceof PrivateKeyError)) throw error;

@@ -1,3 +1,4 @@
+import type { Publish } from "../telemetry/activity.ts";
 import { readCredentials } from "./credentials.ts";
 import { EndpointError, parseEndpoint } from "./endpoint.ts";
 import { certificateDateFault, roleFault } from "./failure_advice.ts";
@@ -15,9 +16,10 @@ export async function findCredentialsFault(
   path: string,
   context: string | undefined,
   endpoints: readonly string[],
+  publish: Publish,
 ): Promise<string | undefined> {
   try {
-    const credentials = await readCredentials(path, context);
+    const credentials = await readCredentials(path, context, publish);
     const chosen = endpoints.length > 0 ? endpoints : credentials.endpoints;
     const hosts = chosen.map((text) => parseEndpoint(text).host);
     return certificateDateFault(credentials, new Date()) ?? roleFault(credentials.roles) ??

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { publishNothing } from "../telemetry/activity.ts";
 import { createAuthority, issueClient } from "../testing/pki.ts";
 import { type TalosconfigParts, talosconfigText } from "../testing/talos_config_text.ts";
 import { TemporaryDirectory } from "../testing/talos_temporary_directory.ts";
@@ -7,7 +8,7 @@ import { type Credentials, readCredentials } from "./credentials.ts";
 async function read(parts: TalosconfigParts): Promise<Credentials> {
   await using directory = await TemporaryDirectory.create();
   await directory.write("config", talosconfigText(parts));
-  return await readCredentials(directory.path, undefined);
+  return await readCredentials(directory.path, undefined, publishNothing);
 }
 
 Deno.test("credentials have the roles, the dates and each authority of a bundle", async () => {

@@ -1,3 +1,4 @@
+import type { Publish } from "../telemetry/activity.ts";
 import type { Credentials } from "./credentials.ts";
 import { Deadline } from "./deadline.ts";
 import { type Endpoint, formatEndpoint } from "./endpoint.ts";
@@ -24,6 +25,7 @@ export interface MachineClientOptions {
   readonly signal: AbortSignal;
   /** Sets TCP_NODELAY on the connections of this process; see `host/tcp_no_delay.ts`. */
   readonly setTcpNoDelay: () => void;
+  readonly publish: Publish;
 }
 
 /** The methods here that change nothing. */
@@ -150,14 +152,24 @@ export class MachineClient implements Disposable {
     timeoutMs = this.#options.timeoutMs,
   ): Promise<Uint8Array> {
     using deadline = new Deadline(timeoutMs, this.#options.signal);
-    return await unaryCall(this.#client, {
-      endpoint: this.#endpoint,
-      service: "machine.MachineService",
-      method,
-      request,
-      readOnly: READ_METHODS.includes(method),
-      deadline,
-    });
+    const started = performance.now();
+    let code = "OK";
+    try {
+      return await unaryCall(this.#client, {
+        endpoint: this.#endpoint,
+        service: "machine.MachineService",
+        method,
+        request,
+        readOnly: READ_METHODS.includes(method),
+        deadline,
+      });
+    } catch (error) {
+      code = error instanceof TalosError ? error.codeName : "UNKNOWN";
+      throw error;
+    } finally {
+      const seconds = (performance.now() - started) / 1000;
+      this.#options.publish({ kind: "talos-call", method, code, seconds });
+    }
   }
 
   #accepted(method: string, decode: () => { metadata: Metadata | undefined; actorId: string }[]) {

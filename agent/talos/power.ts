@@ -1,3 +1,4 @@
+import type { Publish } from "../telemetry/activity.ts";
 import type { Log } from "../telemetry/log.ts";
 import type { RebootMode } from "./machine_client.ts";
 import type { PowerCall } from "./power_call.ts";
@@ -32,6 +33,7 @@ export interface TalosPowerOptions {
   /** Sets TCP_NODELAY on the connections of this process. */
   readonly setTcpNoDelay: () => void;
   readonly log: Log;
+  readonly publish: Publish;
 }
 
 /** A machine that still lives so long after it has accepted an action does not carry it out. */
@@ -41,6 +43,15 @@ const FORGET_AFTER_MS = 10 * 60_000;
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 const DEFAULT_FORCE_RETRY_MS = [1000, 2000, 4000, 8000];
+
+/** What came of a power action, for who is told. */
+interface PowerOutcome {
+  readonly outcome: "accepted" | "failed" | "repeated";
+  /** gRPC code's name. */
+  readonly code?: string | undefined;
+  readonly error?: string;
+  readonly seconds?: number;
+}
 
 /** The last action that Talos has accepted. */
 interface UnderWay {
@@ -85,10 +96,10 @@ export class TalosPower implements Disposable {
    * @returns a sentence that says what is wrong, or undefined.
    */
   async checkCredentials(): Promise<string | undefined> {
-    const { talosconfig, context, endpoints } = this.#options;
+    const { talosconfig, context, endpoints, publish } = this.#options;
     if (talosconfig === undefined) return NOT_CONFIGURED;
     const { findCredentialsFault } = await import("./credentials_fault.ts");
-    return await findCredentialsFault(talosconfig, context, endpoints);
+    return await findCredentialsFault(talosconfig, context, endpoints, publish);
   }
 
   /** Stops waiting for the drain's end and gives up calls under way. */
@@ -116,12 +127,14 @@ export class TalosPower implements Disposable {
         action,
         method: wanted.method,
       });
+      this.#publish(wanted, { outcome: "repeated" });
       return;
     }
     if (underWay?.method === "Shutdown") {
       const message = "a shutdown is under way, which a reboot cannot replace; try again when " +
         "the machine has been started, or in 10 minutes";
       log.error("power action failed", { action, reason: message });
+      this.#publish(wanted, { outcome: "failed", error: message });
       throw new Error(message);
     }
     await this.#call(action, wanted);
@@ -149,6 +162,8 @@ export class TalosPower implements Disposable {
       const accepted = await makePowerCall(call, options, this.#stopped.signal);
       this.#underWay = { method: call.method, acceptedAt: this.#now() };
       clearTimeout(this.#forceTimer);
+      const seconds = milliseconds() / 1000;
+      this.#publish(call, { outcome: "accepted", code: "OK", seconds });
       log.info("power action accepted by Talos", {
         action,
         method: call.method,
@@ -159,15 +174,34 @@ export class TalosPower implements Disposable {
         milliseconds: milliseconds(),
       });
     } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
       log.error("power action failed", {
         action,
         method: call.method,
         ...detail,
-        reason: error instanceof Error ? error.message : String(error),
+        reason,
         milliseconds: milliseconds(),
+      });
+      this.#publish(call, {
+        outcome: "failed",
+        code: await codeOf(error),
+        error: reason,
+        seconds: milliseconds() / 1000,
       });
       throw error;
     }
+  }
+
+  #publish(call: PowerCall, outcome: PowerOutcome): void {
+    this.#options.publish({
+      kind: "power",
+      action: call.method === "Shutdown" ? "shutdown" : "reboot",
+      forced: call.method === "Shutdown" && call.force,
+      outcome: outcome.outcome,
+      code: outcome.code,
+      error: outcome.error,
+      seconds: outcome.seconds ?? 0,
+    });
   }
 
   #forceAfter(milliseconds: number, attempt: number): void {
@@ -198,6 +232,12 @@ export class TalosPower implements Disposable {
       });
     }
   }
+}
+
+/** gRPC code's name of a failed call; undefined when there was none. */
+async function codeOf(error: unknown): Promise<string | undefined> {
+  const { PowerCallError } = await import("./power_call.ts");
+  return error instanceof PowerCallError ? error.code : undefined;
 }
 
 const NOT_CONFIGURED =

@@ -1,3 +1,4 @@
+import type { Publish } from "../telemetry/activity.ts";
 import type { Log } from "../telemetry/log.ts";
 import { type Credentials, readCredentials } from "./credentials.ts";
 import { type Endpoint, formatEndpoint, parseEndpoint } from "./endpoint.ts";
@@ -24,6 +25,7 @@ export interface PowerCallOptions extends OwnNode {
   /** Sets TCP_NODELAY on the connections of this process. */
   readonly setTcpNoDelay: () => void;
   readonly log: Log;
+  readonly publish: Publish;
 }
 
 /** A power call that Talos has accepted. */
@@ -38,10 +40,13 @@ export class PowerCallError extends Error {
   override readonly name = "PowerCallError";
   /** Whether Talos may be at it although the call failed. */
   readonly mayHaveHappened: boolean;
+  /** gRPC code's name; undefined when no call was made. */
+  readonly code: string | undefined;
 
   constructor(message: string, mayHaveHappened: boolean, cause: unknown) {
     super(message, { cause });
     this.mayHaveHappened = mayHaveHappened;
+    this.code = cause instanceof TalosError ? cause.codeName : undefined;
   }
 }
 
@@ -58,7 +63,8 @@ export async function makePowerCall(
   options: PowerCallOptions,
   signal: AbortSignal,
 ): Promise<PowerCallResult> {
-  let credentials = await readCredentials(options.talosconfig, options.context);
+  const read = () => readCredentials(options.talosconfig, options.context, options.publish);
+  let credentials = await read();
   let mayReadAgain = true;
   const reasons: string[] = [];
   let last: unknown;
@@ -69,6 +75,7 @@ export async function makePowerCall(
           timeoutMs: options.timeoutMs,
           signal,
           setTcpNoDelay: options.setTcpNoDelay,
+          publish: options.publish,
         });
         using _closed = client;
         if (!trusted) await confirmOwnNode(endpoint, options, () => client.hostname());
@@ -90,7 +97,7 @@ export async function makePowerCall(
             endpoint: error.endpoint,
             reason,
           });
-          credentials = await readCredentials(options.talosconfig, options.context);
+          credentials = await read();
           continue;
         }
         if (!mayTryNext(error)) {

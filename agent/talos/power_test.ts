@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { ActivityRecorder } from "../testing/activity_recorder.ts";
 import { FakeTalosApi, type FakeTalosApiOptions } from "../testing/fake_talos_api_process.ts";
 import { createAuthority, issueClient, issueServer } from "../testing/pki.ts";
 import { talosconfigText } from "../testing/talos_config_text.ts";
@@ -20,6 +21,7 @@ class Bench implements AsyncDisposable {
   readonly api: FakeTalosApi;
   readonly directory: TemporaryDirectory;
   readonly log = new LogRecorder();
+  readonly activity = new ActivityRecorder();
   readonly #powers: TalosPower[] = [];
 
   private constructor(api: FakeTalosApi, directory: TemporaryDirectory) {
@@ -53,6 +55,7 @@ class Bench implements AsyncDisposable {
       ownAddresses: () => [],
       setTcpNoDelay() {},
       log: this.log,
+      publish: this.activity.publish,
       ...options,
     });
     this.#powers.push(power);
@@ -602,4 +605,52 @@ Deno.test("our own endpoint is found among others of the talosconfig", async () 
   await bench.power({ endpoints: [], hostName: () => "w-3" }).request("powerdown");
   assert.deepEqual(other.calls.methods, ["Hostname"]);
   assert.deepEqual(bench.api.calls.methods, ["Shutdown"]);
+});
+
+Deno.test("what came of power actions, calls and credentials is published", async () => {
+  await using bench = await Bench.start();
+  const power = bench.power();
+  await power.request("powerdown");
+  await power.request("powerdown");
+  await assert.rejects(power.request("reboot"));
+  const { activity } = bench;
+  assert.deepEqual(
+    activity.of("power").map((
+      { action, forced, outcome, code },
+    ) => [action, forced, outcome, code]),
+    [
+      ["shutdown", false, "accepted", "OK"],
+      ["shutdown", false, "repeated", undefined],
+      ["reboot", false, "failed", undefined],
+    ],
+  );
+  assert.deepEqual(activity.of("talos-call").at(-1)?.code, "OK");
+  assert.deepEqual(activity.of("talos-call").at(-1)?.method, "Shutdown");
+  const [credentials] = activity.of("credentials");
+  assert.equal(credentials?.source, "talosconfig");
+  assert.ok(Number(credentials?.expires) > Date.now() / 1000);
+});
+
+Deno.test("a refused power action is published with Talos' code", async () => {
+  await using bench = await Bench.start();
+  await bench.writeTalosconfig(await bench.api.talosconfig({ roles: ["os:reader"] }));
+  await assert.rejects(bench.power().request("reboot"));
+  const [power] = bench.activity.of("power");
+  assert.deepEqual([power?.action, power?.outcome, power?.code], [
+    "reboot",
+    "failed",
+    "PERMISSION_DENIED",
+  ]);
+});
+
+Deno.test("credentials that cannot be read are published with the reason", async () => {
+  await using bench = await Bench.start();
+  const power = bench.power({ talosconfig: bench.directory.path });
+  await power.checkCredentials();
+  await bench.writeTalosconfig("half:");
+  await power.checkCredentials();
+  const [good, bad] = bench.activity.of("credentials");
+  assert.deepEqual([good?.source, good?.error], ["serviceAccount", undefined]);
+  assert.deepEqual([bad?.source, bad?.expires], ["serviceAccount", undefined]);
+  assert.match(bad?.error ?? "", /it has no contexts/);
 });

@@ -1,6 +1,7 @@
 /** Our client against Talos' own apid; see `agent/testing/realapid.ts`. */
 
 import assert from "node:assert/strict";
+import { publishNothing } from "../telemetry/activity.ts";
 import { jsonLog } from "../telemetry/log.ts";
 import { createAuthority, issueClient } from "../testing/pki.ts";
 import { Realapid } from "../testing/realapid.ts";
@@ -70,6 +71,7 @@ function powerOptions(api: Realapid, role: "operator" | "reader"): TalosPowerOpt
     ownAddresses: () => [],
     setTcpNoDelay() {},
     log: jsonLog(() => {}),
+    publish: publishNothing,
   };
 }
 

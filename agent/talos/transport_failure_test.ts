@@ -4,6 +4,7 @@
  */
 
 import assert from "node:assert/strict";
+import { publishNothing } from "../telemetry/activity.ts";
 import type { Fault } from "../testing/fake_talos_api_messages.ts";
 import { FakeTalosApi } from "../testing/fake_talos_api_process.ts";
 import {
@@ -39,6 +40,7 @@ async function credentialsOf(ca: string, client: Identity): Promise<Credentials>
   return await readCredentials(
     await directory.write("config", talosconfigText({ ca, client })),
     undefined,
+    publishNothing,
   );
 }
 
@@ -58,6 +60,7 @@ async function shutdown(
     timeoutMs,
     signal,
     setTcpNoDelay() {},
+    publish: publishNothing,
   });
   await client.shutdown({ force: false });
 }

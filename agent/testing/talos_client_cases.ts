@@ -3,6 +3,7 @@ import { readCredentials } from "../talos/credentials.ts";
 import { parseEndpoint } from "../talos/endpoint.ts";
 import { MachineClient, type RebootMode } from "../talos/machine_client.ts";
 import { TalosError } from "../talos/talos_error.ts";
+import { publishNothing } from "../telemetry/activity.ts";
 import type { TalosCallLog } from "./talos_call_log.ts";
 
 /** A Talos API for tests, fake or real. */
@@ -16,11 +17,12 @@ export interface TalosApiForTests extends AsyncDisposable {
 
 /** A client for one endpoint of a test, with the credentials of a talosconfig. */
 export async function connectClient(endpoint: string, talosconfig: string): Promise<MachineClient> {
-  const credentials = await readCredentials(talosconfig, undefined);
+  const credentials = await readCredentials(talosconfig, undefined, publishNothing);
   return await MachineClient.connect(parseEndpoint(endpoint), credentials, {
     timeoutMs: 5000,
     signal: new AbortController().signal,
     setTcpNoDelay() {},
+    publish: publishNothing,
   });
 }
 
