@@ -1,4 +1,5 @@
 import { stringify } from "yaml";
+import { freePort } from "../../agent/testing/free_port.ts";
 
 /** A server of Prometheus that scrapes one target; it and its data are gone when it is disposed of. */
 export class Prometheus implements AsyncDisposable {
@@ -73,6 +74,19 @@ export class Prometheus implements AsyncDisposable {
     await this.#waitUntil(expr, async () => (await this.query(expr)).length > 0);
   }
 
+  /** The annotations of all alerts that are pending or firing, by the alerts' names. */
+  async alerts(): Promise<ReadonlyMap<string, Readonly<Record<string, string>>>> {
+    const { data } = await (await fetch(`${this.#url}/api/v1/alerts`)).json();
+    // As Prometheus' HTTP API has it.
+    const alerts = data.alerts as {
+      labels: Record<string, string>;
+      annotations: Sample["labels"];
+    }[];
+    return new Map(
+      alerts.map(({ labels, annotations }) => [labels["alertname"] ?? "", annotations]),
+    );
+  }
+
   /** The names of the rules that cannot be evaluated, and how many there are. */
   async rules(): Promise<{ readonly count: number; readonly unhealthy: readonly string[] }> {
     let rules: { name: string; health: string }[] = [];
@@ -117,10 +131,4 @@ export class Prometheus implements AsyncDisposable {
 export interface Sample {
   readonly labels: Readonly<Record<string, string>>;
   readonly value: number;
-}
-
-/** A TCP port on loopback that nobody has. */
-export function freePort(): number {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return listener.addr.port;
 }

@@ -1,6 +1,7 @@
-import { deepEqual, equal, match, ok } from "node:assert/strict";
+import { deepEqual, doesNotMatch, equal, match, ok } from "node:assert/strict";
 import { stringify } from "yaml";
 import { FakeTalosApi } from "../../agent/testing/fake_talos_api_process.ts";
+import { freePort } from "../../agent/testing/free_port.ts";
 import { RunningAgent } from "../executable/running_agent.ts";
 import {
   JOB,
@@ -10,17 +11,17 @@ import {
   withVariables,
 } from "./chart_content.ts";
 import { metricNames, servedNames } from "./metric_names.ts";
-import { freePort, Prometheus } from "./prometheus.ts";
+import { Prometheus } from "./prometheus.ts";
 
 /** Metrics that Prometheus makes itself. */
 const OF_PROMETHEUS = ["up"];
 
-/** A running agent that has worked, with all metrics that it will ever have. */
-class WorkingAgent implements AsyncDisposable {
-  readonly #api: FakeTalosApi;
-  readonly #agent: RunningAgent;
+/** A running agent, credentials and a Talos API. */
+class MonitoredAgent implements AsyncDisposable {
   /** `HOST:PORT` of its metrics. */
   readonly target: string;
+  readonly #api: FakeTalosApi;
+  readonly #agent: RunningAgent;
 
   private constructor(api: FakeTalosApi, agent: RunningAgent, target: string) {
     this.#api = api;
@@ -28,8 +29,8 @@ class WorkingAgent implements AsyncDisposable {
     this.target = target;
   }
 
-  /** Starts one, which has frozen nothing, trimmed nothing, shut down once and failed to once. */
-  static async start(): Promise<WorkingAgent> {
+  /** Starts one that sees no file system. */
+  static async start(): Promise<MonitoredAgent> {
     const api = await FakeTalosApi.start();
     const directory = await Deno.makeTempDir({ prefix: "monitoring-" });
     const target = `127.0.0.1:${freePort()}`;
@@ -40,7 +41,12 @@ class WorkingAgent implements AsyncDisposable {
       ...["--talosconfig", directory, "--talos-endpoint", api.endpoint],
       ...["--drain-timeout", "none"],
     ]);
-    await using client = await agent.client();
+    return new MonitoredAgent(api, agent, target);
+  }
+
+  /** Has it do what all metrics are made of: a freeze of nothing, a trim, a shutdown that fails, and one. */
+  async work(): Promise<void> {
+    await using client = await this.#agent.client();
     await client.sync();
     const refused = async (command: string) => {
       await client.request(command);
@@ -48,11 +54,10 @@ class WorkingAgent implements AsyncDisposable {
     };
     match(await refused("guest-fsfreeze-freeze"), /no file system/);
     await client.execute("guest-fstrim");
-    await api.fault({ fault: "status", code: 14, method: "Shutdown", times: 1 });
+    await this.#api.fault({ fault: "status", code: 14, method: "Shutdown", times: 1 });
     match(await refused("guest-shutdown"), /UNAVAILABLE/);
     await client.request("guest-shutdown");
     await client.execute("guest-ping");
-    return new WorkingAgent(api, agent, target);
   }
 
   /** What a scrape gets. */
@@ -89,7 +94,8 @@ async function allExpressions(): Promise<{ readonly place: string; readonly expr
 }
 
 Deno.test("alerts and dashboard ask for metrics that the agent serves", async () => {
-  await using agent = await WorkingAgent.start();
+  await using agent = await MonitoredAgent.start();
+  await agent.work();
   const served = servedNames(await agent.scrape());
   const unknown = (await allExpressions()).flatMap(({ place, expr }) =>
     metricNames(expr).filter((name) => !served.has(name) && !OF_PROMETHEUS.includes(name))
@@ -98,15 +104,21 @@ Deno.test("alerts and dashboard ask for metrics that the agent serves", async ()
   deepEqual(unknown, []);
 });
 
-Deno.test("Prometheus scrapes the agent and evaluates every panel and alert", async () => {
-  await using agent = await WorkingAgent.start();
+Deno.test("Prometheus scrapes the agent, evaluates every panel and alert, and fires", async () => {
+  await using agent = await MonitoredAgent.start();
   await agent.scrape();
   const rules = await Deno.makeTempFile({ suffix: ".yaml" });
   await Deno.writeTextFile(rules, stringify(await renderRules()));
   await using prometheus = await Prometheus.start(agent.target, JOB, rules);
-  await prometheus.waitFor(`up{job="${JOB}"} == 1`);
-  // Rates need two scrapes.
-  await prometheus.waitFor(`count_over_time(up{job="${JOB}"}[1m]) > 3`);
+  // An increase takes two scrapes.
+  await prometheus.waitFor(`sum_over_time(up{job="${JOB}"}[1m]) > 2`);
+  deepEqual([...(await prometheus.alerts()).keys()], []);
+  await agent.work();
+  for (const alert of ["FreezeCoveredNothing", "TalosCallFailing", "PowerActionFailed"]) {
+    await prometheus.waitFor(`ALERTS{alertname="QemuGuestAgent${alert}",alertstate="firing"}`);
+  }
+  // These series begin with the work.
+  await prometheus.waitFor('count_over_time(qga_talos_calls_total{code="OK"}[1m]) > 2');
   const empty: string[] = [];
   for (const { panel, expr } of panelExpressions(await readDashboard())) {
     const samples = await prometheus.query(withVariables(expr, JOB, agent.target));
@@ -115,8 +127,15 @@ Deno.test("Prometheus scrapes the agent and evaluates every panel and alert", as
   // Each panel shows something of an agent that has worked.
   deepEqual(empty, []);
   deepEqual(await prometheus.rules(), { count: 7, unhealthy: [] });
+
   await agent.stop();
   await prometheus.waitFor('ALERTS{alertname="QemuGuestAgentDown",node="node-1"}');
+  const alerts = await prometheus.alerts();
+  equal(alerts.size, 4);
+  for (const [alert, { summary = "", description = "" }] of alerts) {
+    match(summary, /\bnode-1\b/, alert);
+    doesNotMatch(summary + description, /<no value>|<error|\{\{/, alert);
+  }
   await Deno.remove(rules);
 });
 
