@@ -56,6 +56,12 @@ const SUITES: readonly Suite[] = [
     command: ["deno", ...TEST, ...REALAPID],
   },
   {
+    name: "chart",
+    quick: false,
+    parts: ["helm"],
+    command: ["deno", ...TEST, "scripts/chart"],
+  },
+  {
     name: "compile",
     quick: false,
     parts: ["compile", "compile-arm64"],
@@ -91,6 +97,12 @@ const SUITES: readonly Suite[] = [
     quick: false,
     parts: ["compile", "newest"],
     command: ["deno", ...TEST, "scripts/clients"],
+  },
+  {
+    name: "monitoring",
+    quick: false,
+    parts: ["compile", "newest", "helm", "prometheus"],
+    command: ["deno", ...TEST, "scripts/monitoring"],
   },
   {
     name: "vm",

@@ -55,7 +55,7 @@ function readReadiness(body: string): string[] | undefined {
   }
   if (!isRecord(document) || !Array.isArray(document["conditions"])) return undefined;
   return document["conditions"].flatMap((condition: unknown) =>
-    isRecord(condition) && condition["ready"] === false
+    isRecord(condition) && condition["ok"] === false
       ? [`${condition["name"]}: ${condition["reason"]}`]
       : []
   );

@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { checkHttpEndpoint } from "./http_endpoint.ts";
 
-const READY = { ready: true, conditions: [{ name: "port", ready: true }] };
+const READY = { ready: true, conditions: [{ name: "port", ok: true, reason: "a client talks" }] };
 const NOT_READY = {
   ready: false,
   conditions: [
-    { name: "port", ready: false, reason: "there is no such port" },
-    { name: "credentials", ready: true },
+    { name: "port", ok: false, reason: "there is no such port" },
+    { name: "credentials", ok: true, reason: "they can be used" },
   ],
 };
 

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { readCredentials } from "../talos/credentials.ts";
+import { publishNothing } from "../telemetry/activity.ts";
 import { FakeTalosApi } from "../testing/fake_talos_api_process.ts";
 import { createAuthority, issueServer } from "../testing/pki.ts";
 import { TemporaryDirectory } from "../testing/talos_temporary_directory.ts";

@@ -8,8 +8,10 @@ import { KernelFiles } from "../host/kernel_files.ts";
 import { Libc } from "../host/libc.ts";
 import { isInMemory } from "../host/memory_file_system.ts";
 import { ActivityFeed } from "../telemetry/activity.ts";
+import { auditor } from "../telemetry/audit.ts";
 import { HeldBackLines } from "../telemetry/held_back_lines.ts";
-import { jsonLog, type Log, type LogSink } from "../telemetry/log.ts";
+import { jsonLine, type LineFormat, lineLog, type Log, type LogSink } from "../telemetry/log.ts";
+import { RepeatLimit } from "../telemetry/repeat_limit.ts";
 import { Agent } from "./agent.ts";
 import { hasFlag, loadProcessConfig, parseWords } from "./command_line.ts";
 import { isBackgroundProcess, reportReady, startInBackground } from "./daemonize.ts";
@@ -51,8 +53,12 @@ export async function run(words: readonly string[]): Promise<number> {
   giveUpPermissions(config);
 
   const lines = new HeldBackLines();
-  const log = jsonLog((line) => lines.write(line), { level: config.logLevel });
+  const format = await lineFormat(config);
+  const sink: LogSink = (line) => lines.write(line);
+  using log = new RepeatLimit(lineLog(format, sink, { level: config.logLevel }));
   const feed = new ActivityFeed(log);
+  // Neither a level nor a limit keeps an audit line out.
+  using _audit = feed.subscribe(auditor(lineLog(format, sink), log));
   await using agent = new Agent(config, log, lines, libc, feed.publish);
   // Before the log and the pidfile are opened: they may lie on what the last process left frozen.
   await thawLeftovers(agent, log);
@@ -124,6 +130,14 @@ function telemetryLater(
   const timer = setTimeout(() => void start(), TELEMETRY_DELAY_MS);
   stack.defer(() => clearTimeout(timer));
   return stack;
+}
+
+/** What log lines look like; colours are for people at a terminal who do not refuse them. */
+async function lineFormat({ logFormat, logfile }: Config): Promise<LineFormat> {
+  if (logFormat === "json") return jsonLine;
+  const { textLine } = await import("../telemetry/text_line.ts");
+  const refused = (Deno.env.get("NO_COLOR") ?? "") !== "";
+  return textLine(logfile === undefined && Deno.stderr.isTerminal() && !refused);
 }
 
 /** Where log lines go. */

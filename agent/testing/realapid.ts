@@ -1,4 +1,5 @@
 import type { TalosCall } from "./fake_talos_api_messages.ts";
+import { freePort } from "./free_port.ts";
 import { TalosCallLog } from "./talos_call_log.ts";
 import { TemporaryDirectory } from "./talos_temporary_directory.ts";
 
@@ -144,9 +145,4 @@ export async function findRealapid(): Promise<string> {
     }
   }
   throw new Error("realapid is missing: set REALAPID to its path, or leave out realapid_test.ts");
-}
-
-function freePort(hostname: string): number {
-  using listener = Deno.listen({ hostname, port: 0 });
-  return listener.addr.port;
 }

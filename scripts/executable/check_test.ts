@@ -1,6 +1,7 @@
 import { deepEqual, equal, match, ok } from "node:assert/strict";
 import type { CheckReport } from "../../agent/check/report.ts";
 import { FakeTalosApi } from "../../agent/testing/fake_talos_api_process.ts";
+import { freePort } from "../../agent/testing/free_port.ts";
 import { EXECUTABLE, RunningAgent } from "./running_agent.ts";
 
 /**
@@ -35,7 +36,10 @@ class Node implements AsyncDisposable {
     const directory = await Deno.makeTempDir({ prefix: "check-" });
     for (const name of ["root", "state"]) await Deno.mkdir(`${directory}/${name}`);
     await Deno.writeTextFile(`${directory}/config`, await api.talosconfig({ roles }));
-    const options = ["--statedir", `${directory}/state`, "--talosconfig", directory];
+    const options = [
+      ...["--statedir", `${directory}/state`, "--talosconfig", directory],
+      ...["--listen-address", `127.0.0.1:${freePort()}`],
+    ];
     return new Node(api, await RunningAgent.startIn(directory, options), options);
   }
 
@@ -86,6 +90,7 @@ Deno.test("a healthy set-up has no failure, and the talosconfig is told without 
   match(facts.get("mounts") ?? "", /\(rslave\)$/);
   match(facts.get("state directory") ?? "", /, a tmpfs$/);
   match(facts.get("role") ?? "", /^os:operator$/);
+  match(facts.get("http") ?? "", /is alive and ready$/);
   match(
     facts.get("certificate") ?? "",
     /^Ed25519, its key fits, valid from .* for 23 h 59 min more$/,

@@ -101,6 +101,21 @@ Deno.test("the compiled agent on a virtio-serial port", async (t) => {
     equal(interfaces.at(-1)?.name, "lo");
   });
 
+  await t.step("is looked at by a check beside it, which leaves the port alone", async () => {
+    const { stdout } = await guest.run(
+      "/bin/qemu-ga-talos check --talosconfig /var/run/secrets/talos.dev " +
+        `--talos-endpoint 10.0.2.2:${api.port}`,
+      SLOW,
+    );
+    match(stdout, /^ok +port +\S*\/vport\w+ \(org\.qemu\.guest_agent\.0\), held by the agent/m);
+    match(stdout, /^ok +role +os:operator$/m);
+    match(stdout, /^ok +talos api +10\.0\.2\.2:\d+ is Talos v1\.13\.0/m);
+    match(stdout, /^ok +clock +\S+, \d+ s from the hardware clock$/m);
+    await using agent = await guest.agent();
+    await agent.sync(SLOW);
+    deepEqual(await agent.execute("guest-ping"), {});
+  });
+
   await t.step("hides interfaces that only the cluster network sees", async () => {
     const made = await guest.run(
       "ip link add veth0 type veth 2>/dev/null || ip tuntap 2>/dev/null; ls /sys/class/net",
