@@ -36,6 +36,7 @@ async function logOfSecrets(...options: string[]): Promise<{ log: string; secret
       username: "root",
       keys: [SECRETS.key],
     });
+    await client.sync();
     const started = await startProgram(client);
     ok(Number(started.pid) > 0);
     await client.request("guest-exec", { path: "/bin/true", "input-data": `*${SECRETS.input}` });
