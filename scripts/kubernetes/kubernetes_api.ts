@@ -79,8 +79,16 @@ export class KubernetesApi implements Disposable {
    * @throws {KubernetesApiError} if there is no such resource, or it is refused.
    */
   async list(path: string): Promise<readonly KubernetesObject[]> {
-    const { items } = await this.#read<KubernetesList>(await this.#fetch("GET", path), path);
-    return items;
+    return (await this.read<KubernetesList>(path)).items;
+  }
+
+  /**
+   * What is to be read at a path, such as the list of API groups at `/apis`.
+   *
+   * @throws {KubernetesApiError} if there is nothing, or it is refused.
+   */
+  async read<T>(path: string): Promise<T> {
+    return await this.#read<T>(await this.#fetch("GET", path), path);
   }
 
   /**
