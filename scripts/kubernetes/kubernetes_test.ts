@@ -4,6 +4,8 @@ import { loadCrd } from "./chart.ts";
 import { ControlPlane } from "./control_plane.ts";
 import { registerDryRunTests } from "./dry_run.ts";
 import { registerLifeCycleTests } from "./life_cycle.ts";
+import { registerSchedulingTests } from "./scheduling.ts";
+import { registerWarningTests } from "./warnings.ts";
 
 let controlPlane: ControlPlane | undefined;
 
@@ -25,3 +27,5 @@ function cluster(): ControlPlane {
 
 registerDryRunTests(cluster);
 registerLifeCycleTests(cluster);
+registerSchedulingTests(cluster);
+registerWarningTests(cluster);
