@@ -68,6 +68,13 @@ class ReleaseUnderTest {
     await this.#mustBe(helm, mode);
   }
 
+  /** `helm install` with any values; what it makes is not looked at. */
+  async install(helm: HelmVersion, values: string): Promise<void> {
+    await this.#controlPlane.helm(helm, [
+      ...["install", RELEASE, CHART, `--namespace=${this.namespace}`, `--values=${values}`],
+    ]);
+  }
+
   /** `helm rollback` to a revision, which was made with that mode. */
   async rollback(helm: HelmVersion, revision: number, mode: Mode): Promise<void> {
     const args = ["rollback", RELEASE, `${revision}`, `--namespace=${this.namespace}`, "--wait"];
@@ -75,17 +82,20 @@ class ReleaseUnderTest {
     await this.#mustBe(helm, mode);
   }
 
-  /** `helm uninstall`, after which everything is as it was before. */
-  async uninstall(helm: HelmVersion): Promise<void> {
+  /** `helm uninstall`, after which everything is as it was before, but for what is to be kept. */
+  async uninstall(helm: HelmVersion, kept: readonly string[] = []): Promise<void> {
     const args = ["uninstall", RELEASE, `--namespace=${this.namespace}`, "--wait"];
     await this.#controlPlane.helm(helm, args);
     let left: readonly string[] = [];
     await until(() => `the cluster is as before; left: ${left.join(", ")}`, async () => {
       const names = await clusterObjectNames(this.#controlPlane.api);
-      left = names.filter((name) => !this.#before.includes(name));
+      left = names.filter((name) => !this.#before.includes(name) && !kept.includes(name));
       return left.length === 0 ? true : undefined;
     });
-    assert.deepEqual(await clusterObjectNames(this.#controlPlane.api), this.#before);
+    assert.deepEqual(
+      await clusterObjectNames(this.#controlPlane.api),
+      [...this.#before, ...kept].sort(),
+    );
   }
 
   /** The objects of the release are those of a fresh render, and its pods get the right credentials. */
@@ -158,6 +168,33 @@ export function registerLifeCycleTests(cluster: () => ControlPlane): void {
       const mode = revisions[revision - 1] ?? first;
       await t.step(`roll back to ${mode.name}`, () => release.rollback(helm, revision, mode));
       await t.step("uninstall leaves nothing", () => release.uninstall(helm));
+      await controlPlane.kubectl(["delete", "namespace", release.namespace]);
+    });
+  }
+
+  for (const helm of HELM_VERSIONS) {
+    Deno.test(`life cycle: what is cluster-wide is gone, too, with Helm ${helm}`, async (t) => {
+      const controlPlane = cluster();
+      const release = new ReleaseUnderTest(controlPlane, `everything-${helm}`);
+      await release.prepare();
+      for (const name of ["everything", "monitoring", "service-monitor", "registry"]) {
+        await t.step(name, async () => {
+          await release.install(helm, `${CHART}/ci/${name}-values.yaml`);
+          await release.uninstall(helm);
+        });
+      }
+      await t.step("a namespace of the chart's is kept: others may live in it", async () => {
+        await release.install(helm, `${CHART}/ci/namespace-values.yaml`);
+        const namespace = "guest-agents";
+        await release.uninstall(helm, [
+          `core/ConfigMap ${namespace}/kube-root-ca.crt`,
+          `core/Namespace /${namespace}`,
+          `core/ServiceAccount ${namespace}/default`,
+        ]);
+        const { metadata } = await controlPlane.api.get(`/api/v1/namespaces/${namespace}`) ?? {};
+        assert.equal(metadata?.labels?.["pod-security.kubernetes.io/enforce"], "privileged");
+        await controlPlane.kubectl(["delete", "namespace", namespace]);
+      });
       await controlPlane.kubectl(["delete", "namespace", release.namespace]);
     });
   }
