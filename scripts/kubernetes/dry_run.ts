@@ -7,6 +7,12 @@ import type { ControlPlane } from "./control_plane.ts";
 
 const NAMESPACE = "dry-run";
 
+const NAMESPACE_OBJECT = JSON.stringify({
+  apiVersion: "v1",
+  kind: "Namespace",
+  metadata: { name: NAMESPACE },
+});
+
 /** A field that is misspelt, in an object of each kind that has a schema of its own. */
 const MISTAKES = [
   {
@@ -80,7 +86,7 @@ async function createWhatOthersNeed(
 export function registerDryRunTests(cluster: () => ControlPlane): void {
   Deno.test("dry run: the API server finds a field that is misspelt", async (t) => {
     const controlPlane = cluster();
-    await controlPlane.kubectl(["create", "namespace", NAMESPACE]);
+    await controlPlane.apply(NAMESPACE_OBJECT);
     for (const { field, object } of MISTAKES) {
       await t.step(field, async () => {
         const { code, stderr } = await dryRun(controlPlane, JSON.stringify(object));
@@ -88,13 +94,13 @@ export function registerDryRunTests(cluster: () => ControlPlane): void {
         assert(stderr.includes(`.${field}: field not declared in schema`), stderr);
       });
     }
-    await controlPlane.kubectl(["delete", "namespace", NAMESPACE]);
   });
 
   Deno.test("dry run: it accepts all that is rendered, by either Helm", async (t) => {
     const controlPlane = cluster();
+    await controlPlane.apply(NAMESPACE_OBJECT);
     const values = [...Deno.readDirSync(`${CHART}/ci`)].map(({ name }) => name).sort();
-    const namespaces = new Set<string>();
+    const namespaces = new Set([NAMESPACE]);
     for (const file of values) {
       for (const helm of HELM_VERSIONS) {
         await t.step(`${file}, Helm ${helm}`, async () => {
@@ -111,6 +117,8 @@ export function registerDryRunTests(cluster: () => ControlPlane): void {
         });
       }
     }
+    // What is created by `namespace.create` must not be there before.
+    namespaces.delete(NAMESPACE);
     await controlPlane.kubectl(["delete", "namespace", ...namespaces]);
   });
 }

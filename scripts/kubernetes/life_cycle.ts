@@ -168,7 +168,6 @@ export function registerLifeCycleTests(cluster: () => ControlPlane): void {
       const mode = revisions[revision - 1] ?? first;
       await t.step(`roll back to ${mode.name}`, () => release.rollback(helm, revision, mode));
       await t.step("uninstall leaves nothing", () => release.uninstall(helm));
-      await controlPlane.kubectl(["delete", "namespace", release.namespace]);
     });
   }
 
@@ -195,7 +194,6 @@ export function registerLifeCycleTests(cluster: () => ControlPlane): void {
         assert.equal(metadata?.labels?.["pod-security.kubernetes.io/enforce"], "privileged");
         await controlPlane.kubectl(["delete", "namespace", namespace]);
       });
-      await controlPlane.kubectl(["delete", "namespace", release.namespace]);
     });
   }
 
@@ -209,6 +207,5 @@ export function registerLifeCycleTests(cluster: () => ControlPlane): void {
     await t.step(`Helm 4 upgrades to ${third.name}`, () => release.change("upgrade", 4, third));
     await t.step(`Helm 4 rolls back to ${first.name}`, () => release.rollback(4, 1, first));
     await t.step("Helm 4 uninstalls, and leaves nothing", () => release.uninstall(4));
-    await controlPlane.kubectl(["delete", "namespace", release.namespace]);
   });
 }

@@ -65,8 +65,8 @@ export async function observedDaemonSet(
 }
 
 /**
- * Uninstalls a release, and removes its namespace, its pods and the Nodes. No kubelet ends the pods, so
- * they are dropped.
+ * Uninstalls a release, and removes its pods and the Nodes. No kubelet ends the pods, so they are
+ * dropped.
  */
 export async function cleanUp(
   controlPlane: ControlPlane,
@@ -80,7 +80,6 @@ export async function cleanUp(
     ...["--force", "--grace-period=0"],
   ]);
   if (nodes.length > 0) await controlPlane.kubectl(["delete", "node", ...nodes]);
-  await controlPlane.kubectl(["delete", "namespace", namespace]);
 }
 
 /** `helm install` of the chart with Helm 4, without waiting for pods; gives what Helm printed. */

@@ -5,7 +5,6 @@ import { CHART, EXISTING_SECRET, HELM_VERSIONS, loadCrd, MODES } from "./chart.t
 import type { ControlPlane, HelmVersion } from "./control_plane.ts";
 import { until } from "./until.ts";
 
-const NAMESPACE = "warnings";
 const RELEASE = "agent";
 const TALOS_API = "/apis/talos.dev/v1alpha1";
 
@@ -13,9 +12,10 @@ const TALOS_API = "/apis/talos.dev/v1alpha1";
 async function warningsOf(
   controlPlane: ControlPlane,
   helm: HelmVersion,
+  namespace: string,
   ...args: string[]
 ): Promise<string[]> {
-  const namespaced = `--namespace=${NAMESPACE}`;
+  const namespaced = `--namespace=${namespace}`;
   const { stdout } = await controlPlane.helm(helm, [
     ...["install", RELEASE, CHART, namespaced, ...args],
   ]);
@@ -31,7 +31,8 @@ function assertWarnings(warnings: readonly string[], ...expected: RegExp[]): voi
   for (const [index, pattern] of expected.entries()) assert.match(warnings[index] ?? "", pattern);
 }
 
-const NOT_LABELLED = /the namespace warnings is not labelled pod-security\.kubernetes\.io\/enforce/;
+const NOT_LABELLED =
+  /the namespace warnings-[34] is not labelled pod-security\.kubernetes\.io\/enforce/;
 
 /** Registers the tests. They need the CRD of Talos, which is missing for a while. */
 export function registerWarningTests(cluster: () => ControlPlane): void {
@@ -39,44 +40,49 @@ export function registerWarningTests(cluster: () => ControlPlane): void {
   for (const helm of HELM_VERSIONS) {
     Deno.test(`warnings: what Helm ${helm} prints after an install`, async (t) => {
       const controlPlane = cluster();
+      const namespace = `warnings-${helm}`;
+      const namespaced = `--namespace=${namespace}`;
       const label = "pod-security.kubernetes.io/enforce";
-      await controlPlane.kubectl(["create", "namespace", NAMESPACE]);
+      await controlPlane.kubectl(["create", "namespace", namespace]);
       await t.step("the namespace is not labelled", async () => {
-        assertWarnings(await warningsOf(controlPlane, helm), NOT_LABELLED);
+        assertWarnings(await warningsOf(controlPlane, helm, namespace), NOT_LABELLED);
       });
-      await controlPlane.kubectl(["label", "namespace", NAMESPACE, `${label}=privileged`]);
+      await controlPlane.kubectl(["label", "namespace", namespace, `${label}=privileged`]);
       await t.step("nothing is missing", async () => {
-        assertWarnings(await warningsOf(controlPlane, helm));
+        assertWarnings(await warningsOf(controlPlane, helm, namespace));
       });
       const values = `--values=${existingSecret.values}`;
       await t.step("the Secret is not there", async () => {
         assertWarnings(
-          await warningsOf(controlPlane, helm, values),
-          /there is no Secret talosconfig in the namespace warnings/,
+          await warningsOf(controlPlane, helm, namespace, values),
+          /there is no Secret talosconfig in the namespace warnings-[34]/,
         );
       });
       await t.step("the Secret has another key", async () => {
         await controlPlane.kubectl([
-          ...["create", "secret", "generic", EXISTING_SECRET, `--namespace=${NAMESPACE}`],
+          ...["create", "secret", "generic", EXISTING_SECRET, namespaced],
           "--from-literal=talosconfig=context: test",
         ]);
         assertWarnings(
-          await warningsOf(controlPlane, helm, values),
+          await warningsOf(controlPlane, helm, namespace, values),
           /the Secret talosconfig has no key config; it has talosconfig/,
         );
       });
       await t.step("Talos refuses the ServiceAccount", async () => {
         const name = "agent-qemu-guest-agent-talos-talos-secrets";
-        await controlPlane.helm(helm, ["install", RELEASE, CHART, `--namespace=${NAMESPACE}`]);
+        await controlPlane.helm(helm, ["install", RELEASE, CHART, namespaced]);
         await controlPlane.kubectl([
-          ...["patch", "tsa", name, `--namespace=${NAMESPACE}`, "--type=merge"],
-          `--patch={"status":{"failureReason":"namespace \\"${NAMESPACE}\\" is not allowed"}}`,
+          ...["patch", "tsa", name, namespaced, "--type=merge"],
+          `--patch={"status":{"failureReason":"namespace \\"${namespace}\\" is not allowed"}}`,
         ]);
         const { stdout } = await controlPlane.helm(helm, [
-          ...["upgrade", RELEASE, CHART, `--namespace=${NAMESPACE}`],
+          ...["upgrade", RELEASE, CHART, namespaced],
         ]);
-        assert.match(stdout, /Talos refuses credentials to .*namespace "warnings" is not allowed/);
-        await controlPlane.helm(helm, ["uninstall", RELEASE, `--namespace=${NAMESPACE}`]);
+        assert.match(
+          stdout,
+          /Talos refuses credentials to .*namespace "warnings-[34]" is not allowed/,
+        );
+        await controlPlane.helm(helm, ["uninstall", RELEASE, namespaced]);
       });
       await t.step("the cluster does not know Talos' ServiceAccount", async () => {
         await controlPlane.kubectl(["delete", "crd", "serviceaccounts.talos.dev"]);
@@ -85,11 +91,11 @@ export function registerWarningTests(cluster: () => ControlPlane): void {
         });
         try {
           assertWarnings(
-            await warningsOf(controlPlane, helm),
+            await warningsOf(controlPlane, helm, namespace),
             /the cluster does not know talos\.dev\/v1alpha1/,
           );
           const refused = await controlPlane.tryHelm(helm, [
-            ...["install", RELEASE, CHART, `--namespace=${NAMESPACE}`],
+            ...["install", RELEASE, CHART, namespaced],
             "--set=talos.renderMode=failIfMissing",
           ]);
           assert.notEqual(refused.code, 0);
@@ -99,7 +105,6 @@ export function registerWarningTests(cluster: () => ControlPlane): void {
           await until("Talos' API is there", () => controlPlane.api.get(TALOS_API));
         }
       });
-      await controlPlane.kubectl(["delete", "namespace", NAMESPACE]);
     });
   }
 }
