@@ -2,6 +2,7 @@ import { readRows } from "./benchmark/read_rows.ts";
 import { formatTable, type Row, rowsOrFailure } from "./benchmark/row.ts";
 import { shutdownRow } from "./benchmark/shutdown_row.ts";
 import { startRow } from "./benchmark/start_row.ts";
+import { telemetryRows } from "./benchmark/telemetry_rows.ts";
 import { pingRows, slowReaderRows } from "./benchmark/unix_rows.ts";
 import { vmRows } from "./benchmark/vm_rows.ts";
 import { withDeadline } from "./vm/deadline.ts";
@@ -18,6 +19,7 @@ async function bench(quick: boolean): Promise<readonly Row[]> {
     ["unix socket", () => pingRows(OURS, peer)],
     ["commands that read", () => readRows(OURS, peer)],
     ["start", async () => [await startRow(OURS)]],
+    ["telemetry", () => telemetryRows(OURS)],
     ["slow reader", () => slowReaderRows(OURS, peer)],
     ["shutdown", async () => [await shutdownRow(OURS)]],
     ...quick ? [] : [["VM", () => vmRows(OURS, peer)] as const],

@@ -1,11 +1,14 @@
-// Prints docs/commands.md, made from the commands' declarations. scripts/generate runs it.
+// Prints docs/commands.md or docs/metrics.md, made from declarations. scripts/generate runs it.
+//
+//   generate_docs.ts commands|metrics
 
 import { COMMANDS } from "../agent/commands/all.ts";
 import { DEFAULT_POLICY } from "../agent/commands/default_policy.ts";
 import type { ArgumentDeclarations } from "../agent/protocol/argument_type.ts";
 import type { CommandDeclaration } from "../agent/protocol/command.ts";
+import { type MetricDeclaration, METRICS } from "../agent/telemetry/metric_table.ts";
 
-const INTRODUCTION = `# Commands
+const COMMANDS_INTRODUCTION = `# Commands
 
 Made by \`scripts/generate\` from the declarations in \`agent/commands\`; do not edit.
 
@@ -18,7 +21,20 @@ _never_ runs cannot be opened, and one that _always_ runs cannot be blocked: wit
 on. \`guest-info\` tells why a command is disabled, in the member \`disabled-reason\`.
 `;
 
-const HEADINGS = ["Command", "Since", "Arguments", "By default", "On Talos", "Capability"];
+const METRICS_INTRODUCTION = `# Metrics
+
+Made by \`scripts/generate\` from the table in \`agent/telemetry/metric_table.ts\`; do not edit.
+
+The agent serves them at \`/metrics\` of \`--listen-address\`, in Prometheus' text format, or in
+OpenMetrics' when the request's \`accept\` asks for it. What a client sends never becomes a label: a
+command that the agent does not know is called \`unknown\`. The metrics \`process_*\` are about the
+agent's own process.
+
+Whoever reaches the port can read them. There is no password and no TLS: to keep others out, let
+\`--listen-address\` name an address that only Prometheus reaches, or \`none\`.
+`;
+
+const COMMAND_HEADINGS = ["Command", "Since", "Arguments", "By default", "On Talos", "Capability"];
 
 function describeArguments(declarations: ArgumentDeclarations): string {
   return Object.entries(declarations).map(([name, { type, required }]) => {
@@ -37,15 +53,42 @@ function row(cells: readonly string[]): string {
   return `| ${cells.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |`;
 }
 
-const rows = COMMANDS.toSorted((one, other) => one.name < other.name ? -1 : 1)
-  .map((command) =>
-    row([
-      `\`${command.name}\``,
-      command.since,
-      describeArguments(command.arguments),
-      describePolicy(command),
-      command.summary,
-      command.capability ?? "",
-    ])
+const METRIC_HEADINGS = ["Metric", "Type", "Labels", "Meaning"];
+
+function describeLabels({ labels = {}, buckets }: MetricDeclaration): string {
+  const described = Object.entries(labels).map(([name, values]) =>
+    `\`${name}\`: ${typeof values === "string" ? values : values.join(", ")}`
   );
-console.log([INTRODUCTION, row(HEADINGS), row(HEADINGS.map(() => "---")), ...rows].join("\n"));
+  if (buckets !== undefined) described.push(`\`le\`: ${buckets.join(", ")}`);
+  return described.join("; ");
+}
+
+function table(introduction: string, headings: readonly string[], rows: readonly string[]): string {
+  return [introduction, row(headings), row(headings.map(() => "---")), ...rows].join("\n");
+}
+
+function commandsPage(): string {
+  const rows = COMMANDS.toSorted((one, other) => one.name < other.name ? -1 : 1)
+    .map((command) =>
+      row([
+        `\`${command.name}\``,
+        command.since,
+        describeArguments(command.arguments),
+        describePolicy(command),
+        command.summary,
+        command.capability ?? "",
+      ])
+    );
+  return table(COMMANDS_INTRODUCTION, COMMAND_HEADINGS, rows);
+}
+
+function metricsPage(): string {
+  const declarations: readonly (readonly [string, MetricDeclaration])[] = Object.entries(METRICS);
+  const rows = declarations.map(([name, declaration]) => {
+    const { type, help } = declaration;
+    return row([`\`${name}\``, type, describeLabels(declaration), `${help}.`]);
+  });
+  return table(METRICS_INTRODUCTION, METRIC_HEADINGS, rows);
+}
+
+console.log(Deno.args[0] === "metrics" ? metricsPage() : commandsPage());

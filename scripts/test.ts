@@ -85,6 +85,12 @@ const SUITES: readonly Suite[] = [
     command: ["deno", ...TEST, "scripts/clients"],
   },
   {
+    name: "telemetry",
+    quick: false,
+    parts: ["compile", "newest", "prometheus"],
+    command: ["deno", ...TEST, "scripts/telemetry"],
+  },
+  {
     name: "vm",
     quick: false,
     parts: ["vm", "qemu-ga", "compile", "newest"],

@@ -43,7 +43,9 @@ export async function call(words: readonly string[]): Promise<number> {
     }
     const lines = new HeldBackLines();
     lines.sendTo((line) => Deno.stderr.writeSync(new TextEncoder().encode(line)));
-    const log = jsonLog((line) => lines.write(line), { level: config.verbose ? "debug" : "warn" });
+    const log = jsonLog((line) => lines.write(line), {
+      level: config.logLevel === "info" ? "warn" : config.logLevel,
+    });
     await using agent = new Agent(config, log, lines, libc, publishNothing);
     // So that guest-fsfreeze-thaw thaws what an agent that was killed has left.
     agent.freezer.takeOver();

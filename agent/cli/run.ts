@@ -8,15 +8,20 @@ import { KernelFiles } from "../host/kernel_files.ts";
 import { Libc } from "../host/libc.ts";
 import { isInMemory } from "../host/memory_file_system.ts";
 import { ActivityFeed } from "../telemetry/activity.ts";
+import { auditor } from "../telemetry/audit.ts";
 import { HeldBackLines } from "../telemetry/held_back_lines.ts";
-import { jsonLog, type Log, type LogSink } from "../telemetry/log.ts";
+import { jsonLine, type LineFormat, lineLog, type Log, type LogSink } from "../telemetry/log.ts";
+import { RepeatLimit } from "../telemetry/repeat_limit.ts";
 import { Agent } from "./agent.ts";
 import { hasFlag, loadProcessConfig, parseWords } from "./command_line.ts";
 import { isBackgroundProcess, reportReady, startInBackground } from "./daemonize.ts";
 import { openChannel } from "./open_channel.ts";
 import { Pidfile } from "./pidfile.ts";
 import { serve } from "./serve.ts";
-import { versionLine } from "./version.ts";
+import { VERSION, versionLine } from "./version.ts";
+
+/** Long enough for a hypervisor's first request, which loading would hold up. */
+const TELEMETRY_DELAY_MS = 100;
 
 const HELP = `Usage: qemu-ga-talos [run] [OPTION]...
        qemu-ga-talos call [--local | --path SOCKET] COMMAND [ARGUMENTS]
@@ -47,8 +52,12 @@ export async function run(words: readonly string[]): Promise<number> {
   if (config.fsfreezeHook === undefined) Deno.permissions.revokeSync({ name: "run" });
 
   const lines = new HeldBackLines();
-  const log = jsonLog((line) => lines.write(line), { level: config.logLevel });
+  const format = await lineFormat(config);
+  const sink: LogSink = (line) => lines.write(line);
+  using log = new RepeatLimit(lineLog(format, sink, { level: config.logLevel }));
   const feed = new ActivityFeed(log);
+  // Neither a level nor a limit keeps an audit line out.
+  using _audit = feed.subscribe(auditor(lineLog(format, sink), log));
   await using agent = new Agent(config, log, lines, libc, feed.publish);
   // Before the log and the pidfile are opened: they may lie on what the last process left frozen.
   await thawLeftovers(agent, log);
@@ -58,7 +67,10 @@ export async function run(words: readonly string[]): Promise<number> {
   using _signals = stopOnSignals(agent, channel, log);
   if (inBackground) reportReady();
   log.info("agent started", { version: versionLine(), method: config.method });
-  const served = serve(channel, agent.dispatcher, log, feed.publish);
+  let portLoopEnded = false;
+  const served = serve(channel, agent.dispatcher, log, feed.publish)
+    .finally(() => portLoopEnded = true);
+  await using _telemetry = telemetryLater(config, agent, feed, log, () => portLoopEnded);
   const checked = reportCredentials(agent, log);
   reportStateDirectory(agent, config, log);
   await served;
@@ -82,6 +94,49 @@ async function thawLeftovers(agent: Agent, log: Log): Promise<void> {
     const reason = error instanceof Error ? error.message : String(error);
     log.error("cannot thaw what the last process left frozen", { reason });
   }
+}
+
+/** Loads and starts what is not needed to serve the hypervisor, a moment after that is served. */
+function telemetryLater(
+  config: Config,
+  agent: Agent,
+  feed: ActivityFeed,
+  log: Log,
+  portLoopEnded: () => boolean,
+): AsyncDisposable {
+  const stack = new AsyncDisposableStack();
+  const start = async (): Promise<void> => {
+    const { listenAddress: address, talosconfig } = config;
+    if (address !== undefined) {
+      const { startTelemetry } = await import("../telemetry/telemetry.ts");
+      const { processStatistics } = await import("../host/process_statistics.ts");
+      if (stack.disposed) return;
+      stack.use(startTelemetry({
+        address,
+        feed,
+        log,
+        version: VERSION,
+        versionLine: versionLine(),
+        processStatistics: () => processStatistics(agent.files),
+        portLoopEnded,
+        checkCredentials: talosconfig === undefined
+          ? undefined
+          : () => agent.power.checkCredentials(),
+      }));
+    }
+    feed.startIsOver();
+  };
+  const timer = setTimeout(() => void start(), TELEMETRY_DELAY_MS);
+  stack.defer(() => clearTimeout(timer));
+  return stack;
+}
+
+/** What log lines look like; colours are for people at a terminal who do not refuse them. */
+async function lineFormat({ logFormat, logfile }: Config): Promise<LineFormat> {
+  if (logFormat === "json") return jsonLine;
+  const { textLine } = await import("../telemetry/text_line.ts");
+  const refused = (Deno.env.get("NO_COLOR") ?? "") !== "";
+  return textLine(logfile === undefined && Deno.stderr.isTerminal() && !refused);
 }
 
 /** Where log lines go. */

@@ -19,8 +19,8 @@ export interface Log {
 /** Takes one whole line, newline included. */
 export type LogSink = (line: string) => void;
 
-/** What `jsonLog` needs beside its sink. */
-export interface JsonLogOptions {
+/** What a log needs beside its sink. */
+export interface LogOptions {
   /** Lines below this level are dropped. Default `info`. */
   readonly level?: LogLevel;
   /** The clock, in milliseconds since the epoch; for tests. */
@@ -29,22 +29,43 @@ export interface JsonLogOptions {
 
 const RANK: Readonly<Record<LogLevel, number>> = { debug: 0, info: 1, warn: 2, error: 3 };
 
+/** Makes the line of an event, without a newline; `time` is RFC 3339, UTC, with milliseconds. */
+export type LineFormat = (
+  time: string,
+  level: LogLevel,
+  message: string,
+  fields: LogFields,
+) => string;
+
 /**
- * A log of JSON objects, one a line: `time` (RFC 3339, UTC, milliseconds), `level`, `message`,
- * then the fields. A bigint is written as a decimal string.
+ * A JSON object: `time`, `level`, `message`, then the fields. A bigint is written as a decimal string.
  */
-export function jsonLog(sink: LogSink, options: JsonLogOptions = {}): Log {
+export function jsonLine(
+  time: string,
+  level: LogLevel,
+  message: string,
+  fields: LogFields,
+): string {
+  return JSON.stringify(
+    { time, level, message, ...fields },
+    (_key, value: unknown) => typeof value === "bigint" ? value.toString() : value,
+  );
+}
+
+/** A log of lines of this format, one an event. */
+export function lineLog(format: LineFormat, sink: LogSink, options: LogOptions = {}): Log {
   const threshold = RANK[options.level ?? "info"];
   const now = options.now ?? Date.now;
   const write = (level: LogLevel) => (message: string, fields: LogFields = {}): void => {
     if (RANK[level] < threshold) return;
-    const line = JSON.stringify(
-      { time: new Date(now()).toISOString(), level, message, ...fields },
-      (_key, value: unknown) => typeof value === "bigint" ? value.toString() : value,
-    );
-    sink(`${line}\n`);
+    sink(`${format(new Date(now()).toISOString(), level, message, fields)}\n`);
   };
   return { debug: write("debug"), info: write("info"), warn: write("warn"), error: write("error") };
+}
+
+/** A log of JSON objects; see `jsonLine`. */
+export function jsonLog(sink: LogSink, options: LogOptions = {}): Log {
+  return lineLog(jsonLine, sink, options);
 }
 
 /** A log that drops every line. */

@@ -33,8 +33,10 @@ export class LocalAgent implements AsyncDisposable {
         ...["-m", "unix-listen", "-p", `${path}/socket`, "-t", path, "-f", `${path}/pid`],
         ...options,
       ],
-      // What the scripts set for Deno is not there where the agent is used.
+      // What the scripts set for Deno is not there where the agent is used. HTTP is for the rows that
+      // measure it.
       clearEnv: true,
+      env: { QGA_LISTEN_ADDRESS: "none" },
       stdin: "null",
       stdout: "null",
       stderr: "null",

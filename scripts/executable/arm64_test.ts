@@ -37,7 +37,7 @@ Deno.test("the executable for arm64 is one, and finds its way into the C library
 });
 
 Deno.test("it serves a pty, whose epoll events are laid out otherwise than on amd64", async () => {
-  const agent = emulated(["run", "--method", "pty"]).spawn();
+  const agent = emulated(["run", "--method", "pty", "--listen-address", "none"]).spawn();
   const log = new Response(agent.stderr).text();
   const printed = lines(agent.stdout);
   const slave = (await printed.next()).value ?? "";

@@ -10,8 +10,10 @@ interface Result {
 }
 
 async function execute(args: readonly string[], env: Record<string, string> = {}): Promise<Result> {
-  const { code, stdout, stderr } = await new Deno.Command(EXECUTABLE, { args: [...args], env })
-    .output();
+  const { code, stdout, stderr } = await new Deno.Command(EXECUTABLE, {
+    args: [...args],
+    env: { QGA_LISTEN_ADDRESS: "none", ...env },
+  }).output();
   const decoder = new TextDecoder();
   return { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
 }

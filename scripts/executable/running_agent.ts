@@ -24,7 +24,8 @@ export class RunningAgent implements AsyncDisposable {
     this.socket = `${directory}/agent.sock`;
     this.#process = new Deno.Command(EXECUTABLE, {
       args: ["-m", "unix-listen", "-p", this.socket, ...options],
-      env,
+      // Agents side by side would fight for the port.
+      env: { QGA_LISTEN_ADDRESS: "none", ...env },
       stderr: "piped",
     }).spawn();
     this.#log = new Response(this.#process.stderr).text();

@@ -1,0 +1,137 @@
+import { freePort } from "../telemetry/free_port.ts";
+import { LocalAgent } from "./local_agent.ts";
+import { interleavedPings, RawClient } from "./raw_client.ts";
+import { measuredRow, median, type Row } from "./row.ts";
+
+const RUNS = 15;
+const ROUNDS = 3;
+const SCRAPES = 100;
+const SCRAPE_EVERY_MS = 100;
+const PEER = { peerName: "without" };
+
+/** What metrics, health and the HTTP server cost. */
+export async function telemetryRows(ours: string): Promise<readonly Row[]> {
+  return [...await memoryAndScrapeRows(ours), await startRow(ours), await scrapedPingRow(ours)];
+}
+
+async function startWithHttp(program: string): Promise<{ agent: LocalAgent; url: string }> {
+  const address = `127.0.0.1:${freePort()}`;
+  const agent = await LocalAgent.start(program, ["--listen-address", address]);
+  return { agent, url: `http://${address}/metrics` };
+}
+
+/** Milliseconds that a scrape took. */
+async function scrape(url: string): Promise<number> {
+  const start = performance.now();
+  const response = await fetch(url);
+  const text = await response.text();
+  if (!text.includes("qga_requests_total{")) throw new Error(`no metrics: ${text.slice(0, 100)}`);
+  return performance.now() - start;
+}
+
+/** HTTP is served a moment after the port. */
+async function firstScrape(url: string): Promise<void> {
+  for (const end = performance.now() + 10_000;;) {
+    try {
+      await scrape(url);
+      return;
+    } catch (error) {
+      if (!(error instanceof TypeError) || performance.now() > end) throw error;
+    }
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}
+
+async function memoryAndScrapeRows(program: string): Promise<readonly Row[]> {
+  const { agent, url } = await startWithHttp(program);
+  await using _agent = agent;
+  using client = await RawClient.connect(agent.socket);
+  await client.firstSync();
+  await firstScrape(url);
+  for (let request = 0; request < 1_000; request++) await client.ping();
+  const times: number[] = [];
+  for (let count = 0; count < SCRAPES; count++) times.push(await scrape(url));
+  return [
+    measuredRow({
+      what: "RSS with HTTP, 1000 requests, 100 scrapes",
+      unit: "MiB",
+      ours: await agent.memoryMiB("VmRSS"),
+      must: { most: 60 },
+    }),
+    measuredRow({
+      what: "anonymous RSS of it",
+      unit: "MiB",
+      ours: await agent.memoryMiB("RssAnon"),
+      must: { most: 28 },
+    }),
+    measuredRow({
+      what: `/metrics (${SCRAPES} scrapes)`,
+      unit: "ms",
+      ours: median(times),
+      must: { most: 5 },
+    }),
+  ];
+}
+
+async function startRow(program: string): Promise<Row> {
+  const times = { with: [] as number[], without: [] as number[] };
+  for (let run = 0; run < RUNS; run++) {
+    const { agent } = await startWithHttp(program);
+    times.with.push(await firstAnswer(agent));
+    times.without.push(await firstAnswer(await LocalAgent.start(program)));
+  }
+  return measuredRow({
+    what: "start to first answer, with HTTP",
+    unit: "ms",
+    ours: median(times.with),
+    peer: median(times.without),
+    ...PEER,
+    must: { times: 1.1 },
+  });
+}
+
+async function firstAnswer(agent: LocalAgent): Promise<number> {
+  await using _agent = agent;
+  using client = await RawClient.connect(agent.socket);
+  await client.firstSync();
+  return performance.now() - agent.started;
+}
+
+async function scrapedPingRow(program: string): Promise<Row> {
+  const scraped: number[] = [];
+  const unscraped: number[] = [];
+  for (let round = 0; round < ROUNDS; round++) {
+    const { agent, url } = await startWithHttp(program);
+    await using _agent = agent;
+    const { agent: quiet, url: quietUrl } = await startWithHttp(program);
+    await using _quiet = quiet;
+    using client = await RawClient.connect(agent.socket);
+    using quietClient = await RawClient.connect(quiet.socket);
+    await client.firstSync();
+    await quietClient.firstSync();
+    await firstScrape(url);
+    await firstScrape(quietUrl);
+    const stop = new AbortController();
+    const scraping = scrapeUntil(url, stop.signal);
+    const [times, quietTimes] = await interleavedPings([client, quietClient], 5_000);
+    stop.abort();
+    await scraping;
+    scraped.push(...times);
+    unscraped.push(...quietTimes);
+  }
+  return measuredRow({
+    what: "guest-ping while scraped 10 times a second",
+    unit: "µs",
+    ours: 1000 * median(scraped),
+    peer: 1000 * median(unscraped),
+    peerName: "unscraped",
+    must: { times: 1.1 },
+  });
+}
+
+async function scrapeUntil(url: string, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    await scrape(url);
+    await new Promise((resolve) => setTimeout(resolve, SCRAPE_EVERY_MS));
+  }
+}
