@@ -131,13 +131,13 @@ const SUITES: readonly Suite[] = [
   {
     name: "kubernetes",
     quick: false,
-    parts: ["control-plane"],
+    parts: ["control-plane", "helm", "compile"],
     command: ["deno", ...TEST, "scripts/kubernetes"],
   },
   {
     name: "node",
     quick: false,
-    parts: ["vm", "control-plane", "node", "image", "compile"],
+    parts: ["vm", "control-plane", "helm", "node", "image", "compile"],
     program: REALAPID_PROGRAM,
     // A quiet test would keep its table to itself.
     command: ["deno", ...TEST.filter((word) => word !== "--quiet"), "scripts/node"],

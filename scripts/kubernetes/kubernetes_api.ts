@@ -33,6 +33,9 @@ const TIMEOUT_MS = 10_000;
 /** How long that it is ready may take to say. */
 const READY_TIMEOUT_MS = 1_000;
 
+/** How long to wait before a server is asked again that is too busy. */
+const BUSY_PAUSE_MS = 100;
+
 /** The Kubernetes API over HTTP, which takes a hundredth of the time of a kubectl. */
 export class KubernetesApi implements Disposable {
   readonly #server: string;
@@ -79,8 +82,16 @@ export class KubernetesApi implements Disposable {
    * @throws {KubernetesApiError} if there is no such resource, or it is refused.
    */
   async list(path: string): Promise<readonly KubernetesObject[]> {
-    const { items } = await this.#read<KubernetesList>(await this.#fetch("GET", path), path);
-    return items;
+    return (await this.read<KubernetesList>(path)).items;
+  }
+
+  /**
+   * What is to be read at a path, such as the list of API groups at `/apis`.
+   *
+   * @throws {KubernetesApiError} if there is nothing, or it is refused.
+   */
+  async read<T>(path: string): Promise<T> {
+    return await this.#read<T>(await this.#fetch("GET", path), path);
   }
 
   /**
@@ -102,13 +113,20 @@ export class KubernetesApi implements Disposable {
     body?: unknown,
     timeoutMs: number = TIMEOUT_MS,
   ): Promise<Response> {
-    return await fetch(`${this.#server}${path}`, {
-      client: this.#client,
-      method,
-      signal: AbortSignal.timeout(timeoutMs),
-      headers: { authorization: `Bearer ${this.#token}`, "content-type": "application/json" },
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-    });
+    const signal = AbortSignal.timeout(timeoutMs);
+    for (;;) {
+      const response = await fetch(`${this.#server}${path}`, {
+        client: this.#client,
+        method,
+        signal,
+        headers: { authorization: `Bearer ${this.#token}`, "content-type": "application/json" },
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      });
+      if (response.status !== 429) return response;
+      // The storage of a CRD takes a moment after its kind is known.
+      await response.body?.cancel();
+      await new Promise((resolve) => setTimeout(resolve, BUSY_PAUSE_MS));
+    }
   }
 
   async #read<T = KubernetesObject>(response: Response, path: string): Promise<T> {
