@@ -5,7 +5,6 @@ import { FakeTalosApi } from "../testing/fake_talos_api_process.ts";
 import { createAuthority, issueServer } from "../testing/pki.ts";
 import { TemporaryDirectory } from "../testing/talos_temporary_directory.ts";
 import { checkTalosApi, type TalosApiOptions } from "./talos_api.ts";
-import { publishNothing } from "../telemetry/activity.ts";
 
 /** Linux connects it to this machine; loopback addresses are trusted, and this one is not. */
 const NOT_LOOPBACK = "0.0.0.0";
