@@ -152,7 +152,9 @@ Deno.test("the chart on a real node", async (test) => {
     assert.equal(await ask("guest-fsfreeze-freeze"), 2);
     // Longer than a period of each probe.
     await new Promise((resolve) => setTimeout(resolve, 15_000));
-    figures.push(["container while frozen", describe(await agent.memory())]);
+    const memory = await agent.memory();
+    figures.push(["container while frozen", describe(memory)]);
+    assert.equal(memory.kills, 0);
     assert.equal(await ask("guest-fsfreeze-thaw"), 2);
     const after = await agent.until("the pod is Ready", ({ ready }) => ready);
     assert.deepEqual(after, before);

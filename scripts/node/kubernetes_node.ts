@@ -1,12 +1,16 @@
 import type { ControlPlane } from "../kubernetes/control_plane.ts";
 import { until } from "../kubernetes/until.ts";
 import { Guest } from "../vm/guest.ts";
+import { CONTAINERD_ROOT } from "./containerd_store.ts";
 import { makeNodeTree } from "./node_tree.ts";
 
 /** The node's name and address, which rootfs/etc and QEMU's network give it. */
 export const NODE_NAME = "talos-node";
 /** See `NODE_NAME`. */
 export const NODE_ADDRESS = "10.0.2.15";
+
+/** Where containerd unpacks images. */
+const SNAPSHOTS = `${CONTAINERD_ROOT}/io.containerd.snapshotter.v1.overlayfs/snapshots`;
 
 /** How long kubelet may take to join, in milliseconds: 30 s here, longer on a busy machine. */
 const JOIN_TIMEOUT_MS = 240_000;
@@ -60,6 +64,8 @@ export class KubernetesNode implements AsyncDisposable {
     });
     const node = new KubernetesNode(guest);
     try {
+      // As after a pull: what containerd has just unpacked is in memory, on no container's account.
+      await guest.run(`cat ${SNAPSHOTS}/*/fs/qemu-ga-talos >/dev/null`, { timeoutMs: 60_000 });
       await node.#joined(controlPlane);
     } catch (error) {
       await guest[Symbol.asyncDispose]();
@@ -76,7 +82,9 @@ export class KubernetesNode implements AsyncDisposable {
    */
   async startApid(): Promise<(role: TalosRole) => Promise<string>> {
     const directory = `/run/apid-${++this.#apids}`;
-    await this.guest.run("pkill realapid; true");
+    await this.guest.run(
+      "for pid in $(cat /run/apid-*/pid); do while kill -KILL $pid; do usleep 50000; done; done",
+    );
     await this.guest.run(`setsid act-as-talos ${directory} </dev/null >/dev/null 2>&1 &`);
     await until("Talos' apid is ready", async () => {
       const { status } = await this.guest.run(`test -e ${directory}/ready`);
