@@ -27,6 +27,11 @@ export class StreamListener implements Channel {
   /** See `Channel`. */
   async *sessions(): AsyncGenerator<Session, void, undefined> {
     for await (const connection of this.#listener) {
+      // It may have been accepted before the channel was disposed of, and arrive here after.
+      if (this.#closed) {
+        connection.close();
+        return;
+      }
       this.#connection = connection;
       const buffer = new Uint8Array(READ_SIZE);
       try {

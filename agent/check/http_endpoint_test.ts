@@ -72,7 +72,7 @@ Deno.test("what speaks no HTTP is another program, and nobody is a warning", asy
     assert.match(other.fact, /speaks no HTTP/);
   }
   const nobody = await checkHttpEndpoint({ hostname: "127.0.0.1", port });
-  assert.equal(nobody.status, "warning");
+  assert.equal(nobody.status, "warning", nobody.fact);
   assert.match(nobody.remedy ?? "", /start the agent/);
   assert.equal((await checkHttpEndpoint(undefined)).status, "ok");
 });
