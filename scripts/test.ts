@@ -53,6 +53,12 @@ const SUITES: readonly Suite[] = [
     command: ["deno", ...TEST, "agent/talos/realapid_test.ts"],
   },
   {
+    name: "chart",
+    quick: false,
+    parts: ["helm"],
+    command: ["deno", ...TEST, "scripts/chart"],
+  },
+  {
     name: "compile",
     quick: false,
     parts: ["compile", "compile-arm64"],
@@ -105,7 +111,7 @@ const SUITES: readonly Suite[] = [
   {
     name: "kubernetes",
     quick: false,
-    parts: ["control-plane"],
+    parts: ["control-plane", "helm"],
     command: ["deno", ...TEST, "scripts/kubernetes"],
   },
 ];

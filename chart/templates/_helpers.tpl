@@ -152,7 +152,7 @@ every API server has the aggregation API, and Helm's own list does not.
 {{- end -}}
 {{- end -}}
 
-{{/* Address that the agent's HTTP port is bound to; empty for all. */}}
+{{/* Address that the agent's HTTP port is bound to; empty for all, nodeIP for what only the pod knows. */}}
 {{- define "qga.listenHost" -}}
 {{- if .Values.metrics.enabled -}}
 {{- .Values.metrics.address -}}
@@ -164,13 +164,14 @@ every API server has the aggregation API, and Helm's own list does not.
 {{/* Where kubelet asks; empty for the pod's address. */}}
 {{- define "qga.probeHost" -}}
 {{- $host := include "qga.listenHost" . -}}
-{{- if not (has $host (list "" "0.0.0.0" "::")) }}{{ $host }}{{ end -}}
+{{- if not (has $host (list "" "0.0.0.0" "::" "nodeIP")) }}{{ $host }}{{ end -}}
 {{- end -}}
 
-{{/* HOST:PORT for the agent. */}}
+{{/* HOST:PORT for the agent. NODE_IP is a variable of the pod, and in brackets it may be of either family. */}}
 {{- define "qga.listenAddress" -}}
 {{- $host := include "qga.listenHost" . -}}
-{{- if contains ":" $host }}[{{ $host }}]{{ else }}{{ $host }}{{ end -}}
+{{- if eq $host "nodeIP" }}[$(NODE_IP)]
+{{- else if contains ":" $host }}[{{ $host }}]{{ else }}{{ $host }}{{ end -}}
 :{{ .Values.metrics.port | int }}
 {{- end -}}
 
@@ -183,7 +184,6 @@ every API server has the aggregation API, and Helm's own list does not.
 {{- define "qga.config" -}}
 {{- $config := dict
   "statedir" (include "qga.stateDirectory" .)
-  "listen-address" (include "qga.listenAddress" .)
   "log-format" .Values.log.format
   "log-level" .Values.log.level
   "kubernetes-events" .Values.events.enabled
@@ -192,6 +192,9 @@ every API server has the aggregation API, and Helm's own list does not.
   "fsfreeze-timeout" (.Values.freeze.timeout | toString)
   "fsfreeze-allow-empty" .Values.freeze.allowEmpty
 -}}
+{{- if ne (include "qga.listenHost" .) "nodeIP" -}}
+{{- $_ := set $config "listen-address" (include "qga.listenAddress" .) -}}
+{{- end -}}
 {{- if ne .Values.talos.auth "none" -}}
 {{- $_ := set $config "talosconfig" (include "qga.credentialsDirectory" .) -}}
 {{- with .Values.talos.context }}{{ $_ := set $config "talos-context" . }}{{ end -}}

@@ -7,6 +7,14 @@
     fieldRef:
       fieldPath: status.hostIP
 {{- end }}
+{{- if eq (include "qga.listenHost" .) "nodeIP" }}
+- name: NODE_IP
+  valueFrom:
+    fieldRef:
+      fieldPath: status.hostIP
+- name: QGA_LISTEN_ADDRESS
+  value: {{ include "qga.listenAddress" . | quote }}
+{{- end }}
 - name: NODE_NAME
   valueFrom:
     fieldRef:

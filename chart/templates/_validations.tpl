@@ -109,7 +109,7 @@ set. `templates/validations.yaml` runs them all.
 {{- if and $metrics.serviceMonitor.enabled (not $metrics.service.enabled) -}}
   {{- fail "metrics.serviceMonitor.enabled is true, and metrics.service.enabled is false: set metrics.service.enabled to true, or use metrics.podMonitor.enabled." -}}
 {{- end -}}
-{{- if and (not .Values.hostNetwork) (has $metrics.address (list "127.0.0.1" "::1")) -}}
+{{- if and (not .Values.hostNetwork) (has $metrics.address (list "127.0.0.1" "::1" "nodeIP")) -}}
   {{- fail (printf "metrics.address is %s, and hostNetwork is false: kubelet's probes cannot get there. Leave metrics.address empty." $metrics.address) -}}
 {{- end -}}
 {{- end -}}

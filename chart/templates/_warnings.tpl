@@ -39,12 +39,17 @@ Set talos.secretKey to the key that holds the talosconfig.
 {{- end }}
 {{- end -}}
 
+{{/* The PodSecurity level that the namespace is labelled with; empty for none, or where none can be asked for. */}}
+{{- define "qga.namespaceLevel" -}}
+{{- lookup "v1" "Namespace" "" (include "qga.namespace" .) | dig "metadata" "labels" "pod-security.kubernetes.io/enforce" "" -}}
+{{- end -}}
+
 {{- define "qga.warnNamespace" -}}
 {{- $namespace := include "qga.namespace" . -}}
 {{- $label := "pod-security.kubernetes.io/enforce" -}}
 {{- $found := lookup "v1" "Namespace" "" $namespace -}}
 {{- if and (ne $namespace "kube-system") (not .Values.namespace.create) -}}
-{{- $level := dig "metadata" "labels" $label "" $found -}}
+{{- $level := include "qga.namespaceLevel" . -}}
 {{- if ne $level "privileged" }}
 
 WARNING: the namespace {{ $namespace }} is
