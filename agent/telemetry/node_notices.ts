@@ -105,7 +105,7 @@ export class NodeNotices implements Disposable {
       this.#warn(
         "FrozenTooLong",
         "Freeze",
-        `${count} file systems have been frozen for ${
+        `${this.#frozen} file systems have been frozen for ${
           longFreezeMs / 1000
         } s: what writes there hangs`,
       );
