@@ -111,7 +111,7 @@ const SUITES: readonly Suite[] = [
   {
     name: "kubernetes",
     quick: false,
-    parts: ["control-plane", "helm"],
+    parts: ["control-plane", "helm", "compile"],
     command: ["deno", ...TEST, "scripts/kubernetes"],
   },
 ];

@@ -96,7 +96,7 @@ function eventOf(notice: NodeNotice, { nodeName, pod }: PodEnvironment, time: Da
   return {
     apiVersion: "events.k8s.io/v1",
     kind: "Event",
-    metadata: { generateName: `${nodeName}.`, namespace: "default" },
+    metadata: { generateName: `${nodeName}-`, namespace: "default" },
     // Microseconds: it is a metav1.MicroTime.
     eventTime: time.toISOString().replace("Z", "000Z"),
     type,
