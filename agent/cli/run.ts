@@ -125,6 +125,12 @@ function telemetryLater(
           : () => agent.power.checkCredentials(),
       }));
     }
+    if (config.kubernetesEvents) {
+      const { startKubernetesEvents } = await import("../telemetry/kubernetes_events.ts");
+      if (stack.disposed) return;
+      const environment = (name: string) => Deno.env.get(name);
+      stack.use(startKubernetesEvents({ feed, log, environment }));
+    }
     feed.startIsOver();
   };
   const timer = setTimeout(() => void start(), TELEMETRY_DELAY_MS);

@@ -10,8 +10,13 @@ import {
   valuesFiles,
 } from "./render.ts";
 
-/** Kinds of objects that are in no namespace. */
-const CLUSTER_WIDE = ["Namespace", "ClusterRole", "ClusterRoleBinding"];
+/** The namespace of kinds of objects that are not in the release's. */
+const NAMESPACES = new Map([
+  ["Namespace", undefined],
+  // For Events on Nodes, which lie there.
+  ["Role", "default"],
+  ["RoleBinding", "default"],
+]);
 
 for (const file of await valuesFiles()) {
   for (const version of HELM_VERSIONS) {
@@ -36,7 +41,7 @@ for (const file of await valuesFiles()) {
   Deno.test(`objects of the mode ${modeName(file)} are whole`, async () => {
     const objects = parseObjects(await render({ valuesFiles: [file] }));
     for (const { kind, metadata } of objects) {
-      const expected = CLUSTER_WIDE.includes(kind) ? undefined : "guest-agents";
+      const expected = NAMESPACES.has(kind) ? NAMESPACES.get(kind) : "guest-agents";
       assert.equal(metadata.namespace, expected, `${kind} ${metadata.name}`);
     }
     const names = objects.map(({ apiVersion, kind, metadata }) =>

@@ -19,11 +19,12 @@ export class RunningAgent implements AsyncDisposable {
     directory: string,
     options: readonly string[],
     env: Record<string, string>,
+    [program = EXECUTABLE, ...args]: readonly string[],
   ) {
     this.directory = directory;
     this.socket = `${directory}/agent.sock`;
-    this.#process = new Deno.Command(EXECUTABLE, {
-      args: ["-m", "unix-listen", "-p", this.socket, ...options],
+    this.#process = new Deno.Command(program, {
+      args: [...args, "-m", "unix-listen", "-p", this.socket, ...options],
       // Agents side by side would fight for the port.
       env: { QGA_LISTEN_ADDRESS: "none", ...env },
       stderr: "piped",
@@ -36,13 +37,17 @@ export class RunningAgent implements AsyncDisposable {
     return await RunningAgent.startIn(await Deno.makeTempDir(), options);
   }
 
-  /** Starts one in this directory, which it removes in the end, and waits until it answers. */
+  /**
+   * Starts one in this directory, which it removes in the end, and waits until it answers. `command` is
+   * what runs, with what comes before the options.
+   */
   static async startIn(
     directory: string,
     options: readonly string[],
     env: Record<string, string> = {},
+    command: readonly string[] = [EXECUTABLE],
   ): Promise<RunningAgent> {
-    const agent = new RunningAgent(directory, options, env);
+    const agent = new RunningAgent(directory, options, env, command);
     for (;;) {
       // A killed agent's socket refuses connections until the new one has replaced it.
       try {

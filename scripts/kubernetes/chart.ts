@@ -1,12 +1,6 @@
-import { parseAllDocuments } from "yaml";
-import type { ControlPlane, HelmVersion } from "./control_plane.ts";
+import { CHART } from "../chart/render.ts";
+import type { ControlPlane } from "./control_plane.ts";
 import type { KubernetesObject } from "./kubernetes_api.ts";
-
-/** The chart that is tested. */
-export const CHART = decodeURIComponent(new URL("../../chart", import.meta.url).pathname);
-
-/** Both Helms. */
-export const HELM_VERSIONS: readonly HelmVersion[] = [3, 4];
 
 /** The ways to get at the Talos API, each with the values file that chooses it. */
 export const MODES = [
@@ -21,29 +15,6 @@ export type Mode = typeof MODES[number];
 
 /** The Secret that the second mode names; without it a warning is due. */
 export const EXISTING_SECRET = "talosconfig";
-
-/** The objects of a YAML text; documents with nothing in them are left out. */
-export function parseObjects(yaml: string): KubernetesObject[] {
-  return parseAllDocuments(yaml)
-    .map((document): unknown => document.toJS())
-    .filter((value): value is KubernetesObject => value !== null);
-}
-
-/** What `helm template` makes of the chart. */
-export async function renderChart(
-  controlPlane: ControlPlane,
-  helm: HelmVersion,
-  release: { readonly name: string; readonly namespace: string; readonly values: string },
-): Promise<string> {
-  const { name, namespace, values } = release;
-  const { gitVersion } = await controlPlane.api.read<{ gitVersion: string }>("/version");
-  const args = [
-    ...["template", name, CHART, `--namespace=${namespace}`, `--values=${values}`],
-    // A Helm 3 made by `go install` takes the cluster for one of 2020.
-    `--kube-version=${gitVersion}`,
-  ];
-  return (await controlPlane.helm(helm, args)).stdout;
-}
 
 /** Whether Helm makes the object at certain times only, and not as part of the release. */
 export function isHook(object: KubernetesObject): boolean {

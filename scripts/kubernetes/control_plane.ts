@@ -1,4 +1,5 @@
 import { createAuthority, issueServer } from "../../agent/testing/pki.ts";
+import type { HelmVersion } from "../chart/render.ts";
 import { findProgram, isFile } from "../vm/programs.ts";
 import { type CommandResult, runCommand, succeeded } from "./command.ts";
 import { Daemon } from "./daemon.ts";
@@ -12,9 +13,6 @@ export interface ControlPlaneOptions {
   /** Port that the API server listens on. Default: any free one. */
   readonly port?: number;
 }
-
-/** What Helm there is. */
-export type HelmVersion = 3 | 4;
 
 /** How the host is called by a guest of QEMU's user-mode network. */
 const HOST_SEEN_FROM_GUEST = "10.0.2.2";
@@ -172,7 +170,8 @@ export class ControlPlane implements AsyncDisposable {
   }
 
   /**
-   * Runs Helm as the administrator, however it ends.
+   * Runs Helm as the administrator, however it ends: HELM3 or HELM4 of the environment, else the one on
+   * PATH.
    *
    * @throws {Error} if it does not end within two minutes.
    */
@@ -181,7 +180,7 @@ export class ControlPlane implements AsyncDisposable {
     args: readonly string[],
     stdin?: string,
   ): Promise<CommandResult> {
-    const program = await findProgram(`helm${version}`, "helm");
+    const program = Deno.env.get(`HELM${version}`) ?? await findProgram(`helm${version}`, "helm");
     return await runCommand(program, args, { env: this.#environment(), stdin });
   }
 

@@ -1,7 +1,7 @@
 /** What the chart renders, judged by the API server itself. */
 
 import assert from "node:assert/strict";
-import { CHART, HELM_VERSIONS, parseObjects, renderChart } from "./chart.ts";
+import { HELM_VERSIONS, modeName, parseObjects, render, valuesFiles } from "../chart/render.ts";
 import type { CommandResult } from "./command.ts";
 import type { ControlPlane } from "./control_plane.ts";
 
@@ -99,13 +99,11 @@ export function registerDryRunTests(cluster: () => ControlPlane): void {
   Deno.test("dry run: it accepts all that is rendered, by either Helm", async (t) => {
     const controlPlane = cluster();
     await controlPlane.apply(NAMESPACE_OBJECT);
-    const values = [...Deno.readDirSync(`${CHART}/ci`)].map(({ name }) => name).sort();
     const namespaces = new Set([NAMESPACE]);
-    for (const file of values) {
+    for (const file of await valuesFiles()) {
       for (const helm of HELM_VERSIONS) {
-        await t.step(`${file}, Helm ${helm}`, async () => {
-          const release = { name: "agent", namespace: NAMESPACE, values: `${CHART}/ci/${file}` };
-          const manifests = await renderChart(controlPlane, helm, release);
+        await t.step(`${modeName(file)}, Helm ${helm}`, async () => {
+          const manifests = await render({ helm, namespace: NAMESPACE, valuesFiles: [file] });
           await createWhatOthersNeed(controlPlane, manifests, namespaces);
           const result = await dryRun(controlPlane, manifests);
           assert.equal(result.code, 0, result.stderr);

@@ -3,7 +3,9 @@
 import { loadCrd } from "./chart.ts";
 import { ControlPlane } from "./control_plane.ts";
 import { registerDryRunTests } from "./dry_run.ts";
+import { registerEventTests } from "./events.ts";
 import { registerLifeCycleTests } from "./life_cycle.ts";
+import { registerManifestTests } from "./manifests.ts";
 import { registerSchedulingTests } from "./scheduling.ts";
 import { registerWarningTests } from "./warnings.ts";
 
@@ -29,3 +31,5 @@ registerDryRunTests(cluster);
 registerLifeCycleTests(cluster);
 registerSchedulingTests(cluster);
 registerWarningTests(cluster);
+registerManifestTests(cluster);
+registerEventTests(cluster);

@@ -1,18 +1,10 @@
 /** What becomes of a release: every change of mode, rollback, uninstall, and from Helm 3 to Helm 4. */
 
 import assert from "node:assert/strict";
-import {
-  CHART,
-  EXISTING_SECRET,
-  HELM_VERSIONS,
-  isHook,
-  type Mode,
-  MODES,
-  parseObjects,
-  renderChart,
-} from "./chart.ts";
+import { CHART, HELM_VERSIONS, type HelmVersion, parseObjects, render } from "../chart/render.ts";
+import { EXISTING_SECRET, isHook, type Mode, MODES } from "./chart.ts";
 import { clusterObjectNames, clusterObjects } from "./cluster_objects.ts";
-import type { ControlPlane, HelmVersion } from "./control_plane.ts";
+import type { ControlPlane } from "./control_plane.ts";
 import type { KubernetesObject } from "./kubernetes_api.ts";
 import { until } from "./until.ts";
 
@@ -100,9 +92,15 @@ class ReleaseUnderTest {
 
   /** The objects of the release are those of a fresh render, and its pods get the right credentials. */
   async #mustBe(helm: HelmVersion, mode: Mode): Promise<void> {
-    const release = { name: RELEASE, namespace: this.namespace, values: mode.values };
-    const rendered = parseObjects(await renderChart(this.#controlPlane, helm, release))
-      .filter((object) => !isHook(object));
+    const objects: readonly KubernetesObject[] = parseObjects(
+      await render({
+        helm,
+        release: RELEASE,
+        namespace: this.namespace,
+        valuesFiles: [mode.values],
+      }),
+    );
+    const rendered = objects.filter((object) => !isHook(object));
     const live = (await clusterObjects(this.#controlPlane.api))
       .filter(({ object: { metadata: { namespace, labels } } }) => {
         return namespace === this.namespace && labels?.["app.kubernetes.io/instance"] === RELEASE &&

@@ -1,4 +1,4 @@
-import { CHART } from "./chart.ts";
+import { CHART } from "../chart/render.ts";
 import type { ControlPlane } from "./control_plane.ts";
 import type { KubernetesObject } from "./kubernetes_api.ts";
 import { until } from "./until.ts";

@@ -1,7 +1,7 @@
 /** Which nodes get a pod, and what keeps it away: PodSecurity, the official extension, taints. */
 
 import assert from "node:assert/strict";
-import { CHART } from "./chart.ts";
+import { CHART } from "../chart/render.ts";
 import type { ControlPlane } from "./control_plane.ts";
 import { applyNode, cleanUp, installChart, observedDaemonSet, waitForPodsOn } from "./nodes.ts";
 import { until } from "./until.ts";

@@ -1,8 +1,9 @@
 /** What NOTES say of a cluster that lacks something. */
 
 import assert from "node:assert/strict";
-import { CHART, EXISTING_SECRET, HELM_VERSIONS, loadCrd, MODES } from "./chart.ts";
-import type { ControlPlane, HelmVersion } from "./control_plane.ts";
+import { CHART, HELM_VERSIONS, type HelmVersion } from "../chart/render.ts";
+import { EXISTING_SECRET, loadCrd, MODES } from "./chart.ts";
+import type { ControlPlane } from "./control_plane.ts";
 import { until } from "./until.ts";
 
 const RELEASE = "agent";
