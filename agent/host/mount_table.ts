@@ -111,7 +111,8 @@ function parseLine(line: string): MountinfoEntry | undefined {
   const numbers = /^(\d+):(\d+)$/.exec(device ?? "");
   if (
     id === undefined || parent === undefined || numbers === null || root === undefined ||
-    !mountPoint?.startsWith("/") || /.\/$/.test(mountPoint) || options === undefined || hyphen < 0 || type === undefined ||
+    !mountPoint?.startsWith("/") || /.\/$/.test(mountPoint) || options === undefined ||
+    hyphen < 0 || type === undefined ||
     source === undefined
   ) {
     return undefined;
