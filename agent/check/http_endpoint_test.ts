@@ -71,7 +71,7 @@ Deno.test("what speaks no HTTP is another program, and nobody is a warning", asy
     assert.match(other.fact, /speaks no HTTP/);
   }
   // A port that was free a moment ago may be somebody else's by now; this one is nobody's.
-  const nobody = await checkHttpEndpoint({ hostname: "127.0.0.1", port: 1 });
+  const nobody = await checkHttpEndpoint({ hostname: "127.0.0.1", port: 3 });
   assert.equal(nobody.status, "warning", nobody.fact);
   assert.match(nobody.remedy ?? "", /start the agent/);
   assert.equal((await checkHttpEndpoint(undefined)).status, "ok");

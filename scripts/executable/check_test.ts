@@ -2,6 +2,7 @@ import { deepEqual, equal, match, ok } from "node:assert/strict";
 import type { CheckReport } from "../../agent/check/report.ts";
 import { FakeTalosApi } from "../../agent/testing/fake_talos_api_process.ts";
 import { freePort } from "../../agent/testing/free_port.ts";
+import { until } from "../kubernetes/until.ts";
 import { EXECUTABLE, RunningAgent } from "./running_agent.ts";
 
 /**
@@ -36,11 +37,18 @@ class Node implements AsyncDisposable {
     const directory = await Deno.makeTempDir({ prefix: "check-" });
     for (const name of ["root", "state"]) await Deno.mkdir(`${directory}/${name}`);
     await Deno.writeTextFile(`${directory}/config`, await api.talosconfig({ roles }));
+    const address = `127.0.0.1:${freePort()}`;
     const options = [
       ...["--statedir", `${directory}/state`, "--talosconfig", directory],
-      ...["--listen-address", `127.0.0.1:${freePort()}`],
+      ...["--listen-address", address],
     ];
-    return new Node(api, await RunningAgent.startIn(directory, options), options);
+    const agent = await RunningAgent.startIn(directory, options);
+    // A moment after the port.
+    await until("HTTP is served", async () => {
+      const response = await fetch(`http://${address}/livez`).catch(() => undefined);
+      return await response?.text();
+    });
+    return new Node(api, agent, options);
   }
 
   /** Runs `check` with both outputs. */
@@ -111,17 +119,18 @@ Deno.test("a healthy set-up has no failure, and the talosconfig is told without 
   deepEqual(node.api.calls.methods, []);
 });
 
-Deno.test("three faults are three failures, each with one thing to do", async () => {
+Deno.test("three faults are failures, each with one thing to do, and the agent is not ready", async () => {
   await using node = await Node.start(["os:reader"]);
   const result = await node.check("127.0.0.1:1", "--make-rprivate");
   equal(result.code, 2);
   equal(result.report.ok, false);
-  deepEqual(failures(result), ["mounts", "role", "talos api"]);
+  deepEqual(failures(result), ["mounts", "role", "talos api", "http"]);
   const remedies = result.report.checks.filter(({ status }) => status === "failed")
     .map(({ remedy }) => remedy ?? "");
   match(remedies[0] ?? "", /HostToContainer/);
   match(remedies[1] ?? "", /with that role/);
   match(remedies[2] ?? "", /check --talos-endpoint/);
+  match(remedies[3] ?? "", /the other lines of this check tell more/);
   for (const remedy of remedies) ok(result.text.includes(`  -> ${remedy}\n`), result.text);
   deepEqual(node.api.calls.methods, []);
 });
