@@ -70,7 +70,10 @@ function explain(at: string, error: unknown): CheckLine {
     const fact = `${at} takes connections, but does not answer within ${TIMEOUT_MS / 1000} s`;
     return failed(NAME, fact, "look at the agent's log; if it hangs, start it again");
   }
-  const reason = messageOf(error);
+  // Newer versions of Deno tell the reason in the cause.
+  const reason = messageOf(
+    error instanceof Error && error.cause !== undefined ? error.cause : error,
+  );
   if (/Connection refused/.test(reason)) {
     const fact = `nothing listens on ${at}, so no agent runs here, or it could not listen`;
     return warning(NAME, fact, "start the agent, and look in its log for --listen-address");

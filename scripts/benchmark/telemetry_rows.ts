@@ -1,4 +1,4 @@
-import { freePort } from "../telemetry/free_port.ts";
+import { freePort } from "../../agent/testing/free_port.ts";
 import { LocalAgent } from "./local_agent.ts";
 import { RawClient } from "./raw_client.ts";
 import { measuredRow, median, type Row } from "./row.ts";

@@ -4,7 +4,7 @@ import { METRICS } from "../../agent/telemetry/metric_table.ts";
 import { startOnFixtureNode } from "../clients/fixture_node.ts";
 import type { RunningAgent } from "../executable/running_agent.ts";
 import { until } from "../kubernetes/until.ts";
-import { freePort } from "./free_port.ts";
+import { freePort } from "../../agent/testing/free_port.ts";
 
 /** An agent that serves HTTP, on a made-up node. */
 async function startWithHttp(
