@@ -62,6 +62,11 @@ export class ReopeningChannel implements Channel {
       const opened = await this.#waitForDevice();
       if (opened === undefined) return;
       const { path } = opened;
+      // It may have been opened while the channel was disposed of.
+      if (this.#closed) {
+        this.#libc.file.close(opened.fd);
+        return;
+      }
       this.#log.info("serving the device", { path });
       this.#publish({ kind: "port", state: "waiting", path, reason: undefined });
       await using device = new DeviceFile(this.#libc, opened.fd, path);
