@@ -182,11 +182,11 @@ export class FreezeGuest implements AsyncDisposable {
     }
   }
 
-  /** The lines of the agent's log from `info` on. */
+  /** The lines of the agent's log from `info` on, without those of the audit. */
   async log(): Promise<Record<string, unknown>[]> {
     const lines = (await this.guest.agentLog()).trim().split("\n")
       .map((line): Record<string, unknown> => JSON.parse(line));
-    return lines.filter(({ level }) => level !== "debug");
+    return lines.filter(({ level, audit }) => level !== "debug" && audit !== true);
   }
 
   /** Ends the guest. */
