@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { runCommand, succeeded } from "../kubernetes/command.ts";
+import { run } from "../kubernetes/command.ts";
 import { until } from "../kubernetes/until.ts";
 import { Podman } from "./podman.ts";
 
@@ -32,11 +32,6 @@ const RESTRICTIONS = [
   "--security-opt=no-new-privileges",
   "--network=none",
 ];
-
-async function run(program: string, ...args: readonly string[]): Promise<string> {
-  return succeeded(`${program} ${args.join(" ")}`, await runCommand(program, args, { env: {} }))
-    .stdout;
-}
 
 /** The digest of what scripts/image has written to dist/: of the manifest, hence of everything. */
 async function archiveDigest(arch: string): Promise<string> {

@@ -55,6 +55,16 @@ export function succeeded(command: string, result: CommandResult): CommandResult
   throw new Error(`${command} ended with ${result.code}: ${result.stderr.trim()}`);
 }
 
+/**
+ * Runs a command that must succeed, with the environment as it is, and gives what it printed.
+ *
+ * @throws {Error} with the command and its complaint, if it failed or did not end within two minutes.
+ */
+export async function run(program: string, ...args: readonly string[]): Promise<string> {
+  const result = await runCommand(program, args, { env: {} });
+  return succeeded([program, ...args].join(" "), result).stdout;
+}
+
 /** A command that ends without reading everything tells by its status, not by a broken pipe. */
 async function write(stream: WritableStream<Uint8Array>, text: string): Promise<void> {
   const writer = stream.getWriter();

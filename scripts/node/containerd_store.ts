@@ -1,4 +1,4 @@
-import { runCommand, succeeded } from "../kubernetes/command.ts";
+import { run } from "../kubernetes/command.ts";
 import { Daemon } from "../kubernetes/daemon.ts";
 import { until } from "../kubernetes/until.ts";
 import { findProgram } from "../vm/programs.ts";
@@ -53,8 +53,7 @@ address = "${socket}.ttrpc"
       });
       const ctr = await findProgram("ctr", "node");
       for (const archive of archives) {
-        const args = ["--address", socket, "--namespace", "k8s.io", "images", "import", archive];
-        succeeded(`ctr images import ${archive}`, await runCommand(ctr, args, { env: {} }));
+        await run(ctr, "--address", socket, "--namespace", "k8s.io", "images", "import", archive);
       }
     } finally {
       await containerd.stop(10_000);

@@ -1,4 +1,4 @@
-import { runCommand, succeeded } from "../kubernetes/command.ts";
+import { run } from "../kubernetes/command.ts";
 import { findProgram } from "../vm/programs.ts";
 
 /** What a pod's containers share namespaces with: does nothing until it is told to end. */
@@ -23,9 +23,9 @@ export async function buildPauseImage(directory: string): Promise<string> {
     `${context}/Containerfile`,
     `FROM scratch\nCOPY sh /sh\nENTRYPOINT ${JSON.stringify(["/sh", "-c", PAUSE])}\n`,
   );
-  await run("podman", ["build", "--quiet", "--tag", PAUSE_IMAGE, context]);
+  await run("podman", "build", "--quiet", "--tag", PAUSE_IMAGE, context);
   const archive = `${directory}/pause.tar`;
-  await run("podman", ["push", "--quiet", PAUSE_IMAGE, `oci-archive:${archive}:${PAUSE_IMAGE}`]);
+  await run("podman", "push", "--quiet", PAUSE_IMAGE, `oci-archive:${archive}:${PAUSE_IMAGE}`);
   return archive;
 }
 
@@ -35,10 +35,6 @@ export async function buildPauseImage(directory: string): Promise<string> {
  * @returns the OCI archive's path
  */
 export async function buildAgentImage(name: string): Promise<string> {
-  await run("scripts/image", ["--base", "scratch", "--name", name]);
+  await run("scripts/image", "--base", "scratch", "--name", name);
   return "dist/image-amd64.tar";
-}
-
-async function run(program: string, args: readonly string[]): Promise<void> {
-  succeeded(`${program} ${args[0]}`, await runCommand(program, args, { env: {} }));
 }

@@ -1,5 +1,5 @@
 import { findRealapid } from "../../agent/testing/realapid.ts";
-import { runCommand, succeeded } from "../kubernetes/command.ts";
+import { run } from "../kubernetes/command.ts";
 import { findProgram, sharedLibraries } from "../vm/programs.ts";
 import { CONTAINERD_ROOT, makeContainerdStore } from "./containerd_store.ts";
 
@@ -28,11 +28,11 @@ export async function makeNodeTree(tree: string, options: NodeTreeOptions): Prom
   for (const directory of DIRECTORIES) {
     await Deno.mkdir(`${tree}/${directory}`, { recursive: true });
   }
-  await run("cp", ["-r", "--preserve=mode", `${beside("./rootfs/")}.`, tree]);
+  await run("cp", "-r", "--preserve=mode", `${beside("./rootfs/")}.`, tree);
   await copyProgram(tree, beside("../vm/rootfs/bin/control-shell"), "bin/control-shell");
   const busybox = await findProgram("busybox");
   await copyProgram(tree, busybox, "bin/busybox");
-  for (const applet of (await run(busybox, ["--list"])).trim().split("\n")) {
+  for (const applet of (await run(busybox, "--list")).trim().split("\n")) {
     if (applet !== "busybox") await Deno.symlink("busybox", `${tree}/bin/${applet}`);
   }
   for (const name of PROGRAMS) {
@@ -50,11 +50,7 @@ function beside(path: string): string {
 
 async function copyProgram(tree: string, program: string, path: string): Promise<void> {
   for (const library of await sharedLibraries(program)) {
-    await run("install", ["-D", "-m", "755", library, `${tree}${library}`]);
+    await run("install", "-D", "-m", "755", library, `${tree}${library}`);
   }
-  await run("install", ["-D", "-m", "755", program, `${tree}/${path}`]);
-}
-
-async function run(program: string, args: readonly string[]): Promise<string> {
-  return succeeded(`${program} ${args[0]}`, await runCommand(program, args, { env: {} })).stdout;
+  await run("install", "-D", "-m", "755", program, `${tree}/${path}`);
 }
