@@ -198,7 +198,7 @@ Deno.test("the compiled agent on a virtio-serial port", async (t) => {
     const result = await guest.run(
       "/bin/qemu-ga-talos 2>/run/second.log & p=$!; i=0; " +
         "while ! grep -q held /run/second.log && [ $i -lt 200 ]; do usleep 100000; i=$((i+1)); done; " +
-        "cat /run/second.log; kill $p",
+        "cat /run/second.log; kill $p; wait $p",
       { timeoutMs: 40_000 },
     );
     const pid = (await guest.run("cat /run/agent.pid")).stdout.trim();
