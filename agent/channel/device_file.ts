@@ -1,14 +1,10 @@
 import { cString, Errno, type Libc, LibcError, OpenFlag } from "../host/libc.ts";
 import { Readiness } from "../host/readiness.ts";
 import type { Session } from "./channel.ts";
+import { NextRequest } from "./next_request.ts";
 
 const READ_SIZE = 64 * 1024;
 const READ_LENGTH = BigInt(READ_SIZE);
-// How long the whole process waits for the next request of a client that has just been answered, and
-// how often in a row. Most clients send it at once, and asking another thread to wait for it takes
-// longer than all the rest of a request.
-const NEXT_REQUEST_MS = 1;
-const NEXT_REQUESTS = 32;
 // A command that takes longer is watched for its client's departure.
 const LONG_COMMAND_MS = 20;
 // virtio_console tells of an arrival on another queue than that of the data, from a work queue: on a
@@ -36,11 +32,10 @@ export class DeviceFile implements AsyncDisposable {
   readonly #fd: number;
   readonly #path: string;
   readonly #readiness: Readiness;
+  readonly #nextRequest: NextRequest;
   readonly #buffer = new Uint8Array(READ_SIZE);
   #listening: Promise<void> | undefined;
   #listenSoon: ReturnType<typeof setTimeout> | undefined;
-  #answered = false;
-  #blockedInRow = 0;
   #waiters: (() => void)[] = [];
   #timers: ReturnType<typeof setTimeout>[] = [];
   #edgeCount = 0;
@@ -61,6 +56,7 @@ export class DeviceFile implements AsyncDisposable {
     this.#fd = fd;
     this.#path = path;
     this.#readiness = new Readiness(libc, fd);
+    this.#nextRequest = new NextRequest(this.#readiness);
   }
 
   /**
@@ -136,7 +132,7 @@ export class DeviceFile implements AsyncDisposable {
         return undefined;
       }
       if (ended) return undefined;
-      if (!this.#nextRequestComesAtOnce()) await this.#edgeAfter(edges);
+      if (!this.#nextRequest.comesAtOnce()) await this.#edgeAfter(edges);
     }
     return undefined;
   }
@@ -153,13 +149,6 @@ export class DeviceFile implements AsyncDisposable {
     }
     clearTimeout(timer);
     return !this.#closed && !this.#readiness.isHungUp();
-  }
-
-  #nextRequestComesAtOnce(): boolean {
-    if (!this.#answered || this.#blockedInRow >= NEXT_REQUESTS) return false;
-    this.#answered = false;
-    this.#blockedInRow++;
-    return this.#readiness.blockForInput(NEXT_REQUEST_MS);
   }
 
   async #write(bytes: Uint8Array, generation: number): Promise<boolean> {
@@ -189,7 +178,7 @@ export class DeviceFile implements AsyncDisposable {
         waiting = true;
         await this.#edgeAfter(edges);
       }
-      this.#answered = true;
+      this.#nextRequest.answered();
       return true;
     } finally {
       if (waiting && !this.#closed) this.#readiness.watchWritable(false);
@@ -243,7 +232,7 @@ export class DeviceFile implements AsyncDisposable {
     const reads = this.#readCount;
     const edge = await this.#readiness.edge();
     this.#listening = undefined;
-    this.#blockedInRow = 0;
+    this.#nextRequest.othersHadTheirTurn();
     if (edge === undefined) return;
     if (edge.hangup && this.#generation === generation) {
       if (this.#readCount === reads || this.#readiness.isHungUp()) this.#endSession();

@@ -1,6 +1,8 @@
 import type { KernelFiles } from "../host/kernel_files.ts";
+import type { Libc } from "../host/libc.ts";
+import { hasListener, ListeningSocket, unixAddress } from "../host/listening_socket.ts";
 import { ChannelError } from "./channel.ts";
-import { StreamListener } from "./stream_listener.ts";
+import { SocketListener } from "./socket_listener.ts";
 
 /**
  * The channel on a unix socket. A socket file that nobody listens on is replaced; the new one is
@@ -8,35 +10,30 @@ import { StreamListener } from "./stream_listener.ts";
  *
  * @throws ChannelError when somebody else listens there, or the path cannot be used
  */
-export async function unixListenChannel(files: KernelFiles, path: string): Promise<StreamListener> {
-  if (files.exists(path)) await removeStaleSocket(path);
-  let listener: Deno.UnixListener;
+export function unixListenChannel(libc: Libc, files: KernelFiles, path: string): SocketListener {
   try {
-    listener = Deno.listen({ transport: "unix", path });
+    const address = unixAddress(path);
+    if (files.exists(path)) removeStaleSocket(libc, address, path);
+    using unused = new DisposableStack();
+    const socket = unused.use(new ListeningSocket(libc, address));
     Deno.chmodSync(path, 0o600);
+    const channel = new SocketListener(libc, socket, path, () => removeIfThere(path));
+    unused.move();
+    return channel;
   } catch (error) {
-    throw new ChannelError(`cannot listen on ${path}: ${messageOf(error)}`, { cause: error });
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new ChannelError(`cannot listen on ${path}: ${reason}`, { cause: error });
   }
-  return new StreamListener(listener, path, () => removeIfThere(path));
 }
 
-async function removeStaleSocket(path: string): Promise<void> {
-  if (!Deno.lstatSync(path).isSocket) {
-    throw new ChannelError(`cannot listen on ${path}: it exists and is no socket; remove it`);
+function removeStaleSocket(libc: Libc, address: Uint8Array<ArrayBuffer>, path: string): void {
+  if (!Deno.lstatSync(path).isSocket) throw new Error("it exists and is no socket; remove it");
+  if (hasListener(libc, address)) {
+    throw new Error(
+      "another agent is listening there already; stop it or choose another --path",
+    );
   }
-  try {
-    const connection = await Deno.connect({ transport: "unix", path });
-    connection.close();
-  } catch (error) {
-    if (error instanceof Deno.errors.ConnectionRefused) {
-      removeIfThere(path);
-      return;
-    }
-    throw new ChannelError(`cannot listen on ${path}: ${messageOf(error)}`, { cause: error });
-  }
-  throw new ChannelError(
-    `cannot listen on ${path}: another agent is listening there already; stop it or choose another --path`,
-  );
+  removeIfThere(path);
 }
 
 function removeIfThere(path: string): void {
@@ -45,8 +42,4 @@ function removeIfThere(path: string): void {
   } catch (error) {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
   }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

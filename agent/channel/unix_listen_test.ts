@@ -3,12 +3,11 @@ import { TemporaryDirectory } from "../testing/talos_temporary_directory.ts";
 import { KernelFiles } from "../host/kernel_files.ts";
 import { Libc } from "../host/libc.ts";
 import { ChannelError, type Session } from "./channel.ts";
-import type { StreamListener } from "./stream_listener.ts";
+import type { SocketListener } from "./socket_listener.ts";
 import { unixListenChannel } from "./unix_listen.ts";
 
-async function listen(path: string): Promise<StreamListener> {
-  using libc = new Libc();
-  return await unixListenChannel(new KernelFiles(libc), path);
+function listen(libc: Libc, path: string): SocketListener {
+  return unixListenChannel(libc, new KernelFiles(libc), path);
 }
 
 const encode = (text: string) => new TextEncoder().encode(text);
@@ -21,9 +20,10 @@ async function next(sessions: AsyncIterator<Session>): Promise<Session> {
 }
 
 Deno.test("clients are served one after the other, each in a session of its own", async () => {
+  using libc = new Libc();
   await using directory = await TemporaryDirectory.create();
   const path = `${directory.path}/s.sock`;
-  await using channel = await listen(path);
+  await using channel = listen(libc, path);
   assert.equal(((await Deno.stat(path)).mode ?? 0) & 0o777, 0o600);
   const sessions = channel.sessions()[Symbol.asyncIterator]();
   for (const text of ["one", "two"]) {
@@ -42,9 +42,10 @@ Deno.test("clients are served one after the other, each in a session of its own"
 });
 
 Deno.test("a reply to a client that has left is dropped, and the next client is served", async () => {
+  using libc = new Libc();
   await using directory = await TemporaryDirectory.create();
   const path = `${directory.path}/s.sock`;
-  await using channel = await listen(path);
+  await using channel = listen(libc, path);
   const sessions = channel.sessions()[Symbol.asyncIterator]();
   const first = await Deno.connect({ transport: "unix", path });
   await first.write(encode("half a requ"));
@@ -60,9 +61,10 @@ Deno.test("a reply to a client that has left is dropped, and the next client is 
 });
 
 Deno.test("a large reply waits for its reader, and ends when the client leaves", async () => {
+  using libc = new Libc();
   await using directory = await TemporaryDirectory.create();
   const path = `${directory.path}/s.sock`;
-  await using channel = await listen(path);
+  await using channel = listen(libc, path);
   const sessions = channel.sessions()[Symbol.asyncIterator]();
   const client = await Deno.connect({ transport: "unix", path });
   const session = await next(sessions);
@@ -72,11 +74,43 @@ Deno.test("a large reply waits for its reader, and ends when the client leaves",
   assert.equal(await written, false);
 });
 
-Deno.test("a second listener on the same path is refused, and the first goes on", async () => {
+Deno.test("a large reply reaches a slow reader whole, and the next request is served", async () => {
+  using libc = new Libc();
   await using directory = await TemporaryDirectory.create();
   const path = `${directory.path}/s.sock`;
-  await using _channel = await listen(path);
-  await assert.rejects(listen(path), (error) => {
+  await using channel = listen(libc, path);
+  const sessions = channel.sessions()[Symbol.asyncIterator]();
+  using client = await Deno.connect({ transport: "unix", path });
+  const session = await next(sessions);
+  const reply = new Uint8Array(1024 * 1024).map((_, index) => index % 251);
+  const written = session.write(reply);
+  const buffer = new Uint8Array(10_000);
+  for (let offset = 0; offset < reply.length;) {
+    const count = await client.read(buffer) ?? 0;
+    assert.deepEqual(buffer.subarray(0, count), reply.subarray(offset, offset + count));
+    offset += count;
+    await new Promise((resolve) => setTimeout(resolve));
+  }
+  assert.equal(await written, true);
+  await client.write(encode("more"));
+  assert.equal(decode(await session.read()), "more");
+});
+
+Deno.test("a path that no socket can have is refused", async () => {
+  using libc = new Libc();
+  await using directory = await TemporaryDirectory.create();
+  const longest = `${directory.path}/${"x".repeat(106 - directory.path.length)}`;
+  await using _channel = listen(libc, longest);
+  assert.ok((await Deno.lstat(longest)).isSocket);
+  assert.throws(() => listen(libc, `${longest}x`), /107 bytes at most, not 108/);
+});
+
+Deno.test("a second listener on the same path is refused, and the first goes on", async () => {
+  using libc = new Libc();
+  await using directory = await TemporaryDirectory.create();
+  const path = `${directory.path}/s.sock`;
+  await using _channel = listen(libc, path);
+  assert.throws(() => listen(libc, path), (error) => {
     assert.ok(error instanceof ChannelError);
     assert.match(error.message, /another agent is listening there already/);
     return true;
@@ -85,6 +119,7 @@ Deno.test("a second listener on the same path is refused, and the first goes on"
 });
 
 Deno.test("a stale socket is replaced, a file that is no socket is not", async () => {
+  using libc = new Libc();
   await using directory = await TemporaryDirectory.create();
   const path = `${directory.path}/s.sock`;
   {
@@ -94,19 +129,20 @@ Deno.test("a stale socket is replaced, a file that is no socket is not", async (
   }
   assert.ok((await Deno.lstat(path)).isSocket);
   {
-    await using _channel = await listen(path);
+    await using _channel = listen(libc, path);
     (await Deno.connect({ transport: "unix", path })).close();
   }
   const file = await directory.write("file", "kept");
-  await assert.rejects(listen(file), /it exists and is no socket; remove it/);
+  assert.throws(() => listen(libc, file), /it exists and is no socket; remove it/);
   assert.equal(await Deno.readTextFile(file), "kept");
-  await assert.rejects(listen(`${directory.path}/no/s.sock`), ChannelError);
+  assert.throws(() => listen(libc, `${directory.path}/no/s.sock`), ChannelError);
 });
 
 Deno.test("disposing ends the sessions, a pending read, and the socket file", async () => {
+  using libc = new Libc();
   await using directory = await TemporaryDirectory.create();
   const path = `${directory.path}/s.sock`;
-  const channel = await listen(path);
+  const channel = listen(libc, path);
   const sessions = channel.sessions()[Symbol.asyncIterator]();
   using _client = await Deno.connect({ transport: "unix", path });
   const session = await next(sessions);

@@ -1,5 +1,9 @@
+import type { Libc } from "../host/libc.ts";
+import { ListeningSocket, vsockAddress } from "../host/listening_socket.ts";
 import { ChannelError } from "./channel.ts";
-import { StreamListener } from "./stream_listener.ts";
+import { SocketListener } from "./socket_listener.ts";
+
+const LARGEST = 0xffff_ffff;
 
 /**
  * The channel on a vsock(7) port.
@@ -7,17 +11,17 @@ import { StreamListener } from "./stream_listener.ts";
  * @param path `CID:PORT`; CID is the machine's own or 4294967295 (also written -1) for any
  * @throws ChannelError when the text is of another form, the port is taken, or there is no vsock
  */
-export function vsockListenChannel(path: string): StreamListener {
+export function vsockListenChannel(libc: Libc, path: string): SocketListener {
   const match = /^(-1|\d+):(\d+)$/.exec(path);
-  if (match === null) {
+  const [cid, port] = (match ?? []).slice(1).map(Number);
+  if (cid === undefined || port === undefined || cid > LARGEST || port > LARGEST) {
     throw new ChannelError(
       `cannot listen on vsock ${path}: give --path as CID:PORT, such as -1:1234`,
     );
   }
-  const [, cid, port] = match;
   try {
-    const listener = Deno.listen({ transport: "vsock", cid: Number(cid), port: Number(port) });
-    return new StreamListener(listener, `vsock ${path}`);
+    const socket = new ListeningSocket(libc, vsockAddress(cid, port));
+    return new SocketListener(libc, socket, `vsock ${path}`);
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     throw new ChannelError(`cannot listen on vsock ${path}: ${reason}`, { cause: error });

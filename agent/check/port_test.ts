@@ -84,7 +84,11 @@ Deno.test("a unix socket answers, or nobody is there", async () => {
   assert.equal(nobody?.status, "warning");
   assert.match(nobody.fact, /no agent answers on .*agent\.sock/);
 
-  const listener = await unixListenChannel(host.context.host.files, path);
+  const listener = unixListenChannel(
+    host.context.host.libc,
+    host.context.host.files,
+    path,
+  );
   const served = (async () => {
     for await (const session of listener.sessions()) {
       await session.read();

@@ -15,12 +15,12 @@ import type { Agent } from "./agent.ts";
  *
  * @throws ChannelError when it cannot work; ConfigError when it needs a path and has none
  */
-export async function openChannel(
+export function openChannel(
   config: Config,
   agent: Agent,
   log: Log,
   publish: Publish,
-): Promise<Channel> {
+): Channel {
   const host = { libc: agent.libc, files: agent.files, log, publish };
   const waiting = (path: string): void =>
     publish({ kind: "port", state: "waiting", path, reason: undefined });
@@ -37,13 +37,13 @@ export async function openChannel(
       return isaSerialChannel(host, config.path ?? `${config.pathDevfs}/ttyS0`, config.pathProcfs);
     case "unix-listen": {
       const path = listenPath(config);
-      const channel = await unixListenChannel(agent.files, path);
+      const channel = unixListenChannel(agent.libc, agent.files, path);
       waiting(path);
       return channel;
     }
     case "vsock-listen": {
       const path = listenPath(config);
-      const channel = vsockListenChannel(path);
+      const channel = vsockListenChannel(agent.libc, path);
       waiting(`vsock ${path}`);
       return channel;
     }

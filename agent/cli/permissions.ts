@@ -3,7 +3,7 @@ import type { Config } from "../config/config.ts";
 /** What decides which permissions are needed. */
 export type PermissionNeeds = Pick<
   Config,
-  "fsfreezeHook" | "listenAddress" | "kubernetesEvents" | "method" | "talosconfig"
+  "fsfreezeHook" | "listenAddress" | "kubernetesEvents" | "talosconfig"
 >;
 
 /**
@@ -21,5 +21,5 @@ export function giveUpPermissions(config: PermissionNeeds): void {
 
 function needsNetwork(config: PermissionNeeds): boolean {
   return config.talosconfig !== undefined || config.listenAddress !== undefined ||
-    config.kubernetesEvents || config.method === "vsock-listen" || config.method === "unix-listen";
+    config.kubernetesEvents;
 }

@@ -5,7 +5,6 @@ const NOTHING: PermissionNeeds = {
   fsfreezeHook: undefined,
   listenAddress: undefined,
   kubernetesEvents: false,
-  method: "virtio-serial",
   talosconfig: undefined,
 };
 
@@ -17,7 +16,7 @@ async function attempts(needs: PermissionNeeds): Promise<Record<string, string>>
     const attempts = {
       program: () => new Deno.Command("true").outputSync(),
       connection: async () => (await Deno.connect({ port: 1 })).close(),
-      code: () => import("https://jsr.io/" + "mod.ts"),
+      code: () => import("https://raw.githubusercontent.com/" + "none.ts"),
       process: () => Deno.readTextFileSync("/proc/1/environ"),
       hostname: () => Deno.hostname(),
       interfaces: () => Deno.networkInterfaces(),

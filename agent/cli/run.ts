@@ -6,6 +6,7 @@ import { dumpConfig } from "../config/dump_config.ts";
 import { optionsHelp } from "../config/help.ts";
 import { KernelFiles } from "../host/kernel_files.ts";
 import { Libc } from "../host/libc.ts";
+import { releaseProgramPages } from "../host/program_pages.ts";
 import { isInMemory } from "../host/memory_file_system.ts";
 import { ActivityFeed } from "../telemetry/activity.ts";
 import { auditor } from "../telemetry/audit.ts";
@@ -22,7 +23,7 @@ import { serve } from "./serve.ts";
 import { VERSION, versionLine } from "./version.ts";
 
 /** Long enough for a hypervisor's first request, which loading would hold up. */
-const TELEMETRY_DELAY_MS = 100;
+const REST_DELAY_MS = 50;
 
 const HELP = `Usage: qemu-ga-talos [run] [OPTION]...
        qemu-ga-talos call [--local | --path SOCKET] COMMAND [ARGUMENTS]
@@ -64,18 +65,15 @@ export async function run(words: readonly string[]): Promise<number> {
   await thawLeftovers(agent, log);
   lines.sendTo(openLog(config, inBackground));
   using _pidfile = config.pidfile === undefined ? undefined : new Pidfile(libc, config.pidfile);
-  await using channel = await openChannel(config, agent, log, feed.publish);
+  await using channel = openChannel(config, agent, log, feed.publish);
   using _signals = stopOnSignals(agent, channel, log);
   if (inBackground) reportReady();
   log.info("agent started", { version: versionLine(), method: config.method });
   let portLoopEnded = false;
   const served = serve(channel, agent.dispatcher, log, feed.publish)
     .finally(() => portLoopEnded = true);
-  await using _telemetry = telemetryLater(config, agent, feed, log, () => portLoopEnded);
-  const checked = reportCredentials(agent, log);
-  reportStateDirectory(agent, config, log);
+  await using _rest = startTheRest(config, agent, feed, log, () => portLoopEnded);
   await served;
-  await checked;
   await agent.stop();
   log.info("agent stopped");
   return 0;
@@ -97,8 +95,8 @@ async function thawLeftovers(agent: Agent, log: Log): Promise<void> {
   }
 }
 
-/** Loads and starts what is not needed to serve the hypervisor, a moment after that is served. */
-function telemetryLater(
+/** Does what is not needed to serve the hypervisor, a moment after that is served. */
+function startTheRest(
   config: Config,
   agent: Agent,
   feed: ActivityFeed,
@@ -108,6 +106,9 @@ function telemetryLater(
   const stack = new AsyncDisposableStack();
   const start = async (): Promise<void> => {
     const { listenAddress: address, talosconfig } = config;
+    reportStateDirectory(agent, config, log);
+    await reportCredentials(agent, log);
+    if (stack.disposed) return;
     if (address !== undefined) {
       const { startTelemetry } = await import("../telemetry/telemetry.ts");
       const { processStatistics } = await import("../host/process_statistics.ts");
@@ -132,8 +133,11 @@ function telemetryLater(
       stack.use(startKubernetesEvents({ feed, log, environment }));
     }
     feed.startIsOver();
+    releaseProgramPages(agent.libc, agent.files);
   };
-  const timer = setTimeout(() => void start(), TELEMETRY_DELAY_MS);
+  let started = Promise.resolve();
+  const timer = setTimeout(() => started = start(), REST_DELAY_MS);
+  stack.defer(() => started);
   stack.defer(() => clearTimeout(timer));
   return stack;
 }

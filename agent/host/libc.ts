@@ -7,6 +7,9 @@ const FILE_SYMBOLS = {
   write: { parameters: ["i32", "buffer", "usize"], result: "i32" },
 } as const satisfies Deno.ForeignLibraryInterface;
 
+// So many that the agent's start and its first answer do not wait for the machine code.
+const UNCOMPILED_CALLS = 100;
+
 // What a request of a hypervisor or a command calls again and again.
 const FREQUENT_SYMBOLS = {
   ...FILE_SYMBOLS,
@@ -90,6 +93,9 @@ export const Errno = {
   EPIPE: 32,
   ENOTSOCK: 88,
   EOPNOTSUPP: 95,
+  ECONNABORTED: 103,
+  ECONNRESET: 104,
+  ECONNREFUSED: 111,
 } as const;
 
 /** A call of libc that failed. `message` is `<what>: <strerror>`, such as `open /dev/x: ...`. */
@@ -114,6 +120,7 @@ export class LibcError extends Error {
 export class Libc implements Disposable {
   readonly #opened = new Map<string, Family>();
   #frequent: Deno.DynamicLibrary<typeof FREQUENT_SYMBOLS> | undefined;
+  #uncompiledCalls = 0;
   #errnoLocation: Deno.UnsafePointerView | undefined;
 
   /** open(2), close(2), read(2), write(2). */
@@ -122,12 +129,17 @@ export class Libc implements Disposable {
   }
 
   /**
-   * As `file`, and poll(2), getdents64(2), readlink(2), for who calls them often: in machine code that
-   * Deno makes of them, which takes 2 MiB and a millisecond once, and a third of the time per call.
+   * As `file`, and poll(2), getdents64(2), readlink(2), for who calls them often. After the first calls
+   * they are in machine code that Deno makes of them, which takes 2 MiB and more than a millisecond
+   * once, and a third of the time per call.
    */
   get frequent(): Deno.DynamicLibrary<typeof FREQUENT_SYMBOLS>["symbols"] {
-    this.#frequent ??= Deno.dlopen("libc.so.6", FREQUENT_SYMBOLS);
-    this.#errnoLocation ??= this.#findErrno();
+    if (this.#frequent !== undefined) return this.#frequent.symbols;
+    if (this.#uncompiledCalls < UNCOMPILED_CALLS) {
+      this.#uncompiledCalls++;
+      return this.bind("frequent", FREQUENT_SYMBOLS);
+    }
+    this.#frequent = Deno.dlopen("libc.so.6", FREQUENT_SYMBOLS);
     return this.#frequent.symbols;
   }
 

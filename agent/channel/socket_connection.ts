@@ -1,0 +1,96 @@
+import { Errno, type Libc } from "../host/libc.ts";
+import { Readiness } from "../host/readiness.ts";
+import type { Session } from "./channel.ts";
+import { NextRequest } from "./next_request.ts";
+
+const READ_SIZE = 64 * 1024;
+const READ_LENGTH = BigInt(READ_SIZE);
+
+/** A client's connection to a socket of the agent, and its session. */
+export class SocketConnection implements Session, AsyncDisposable {
+  readonly client: string;
+  readonly #libc: Libc;
+  readonly #fd: number;
+  readonly #readiness: Readiness;
+  readonly #nextRequest: NextRequest;
+  readonly #buffer = new Uint8Array(READ_SIZE);
+  #waiting: Promise<unknown> | undefined;
+  #closed = false;
+
+  /**
+   * Takes over a connected, nonblocking descriptor and closes it in the end.
+   *
+   * @param client what to call the client in the log
+   */
+  constructor(libc: Libc, fd: number, client: string) {
+    this.client = client;
+    this.#libc = libc;
+    this.#fd = fd;
+    this.#readiness = new Readiness(libc, fd);
+    this.#nextRequest = new NextRequest(this.#readiness);
+  }
+
+  /** See `Session`. */
+  async read(): Promise<Uint8Array | undefined> {
+    while (!this.#closed) {
+      const count = this.#libc.frequent.read(this.#fd, this.#buffer, READ_LENGTH);
+      if (count > 0) return this.#buffer.subarray(0, count);
+      if (count === 0 || !this.#isOnlyNotReady("read from")) return undefined;
+      if (!this.#nextRequest.comesAtOnce()) await this.#change();
+    }
+    return undefined;
+  }
+
+  /** See `Session`. */
+  async write(bytes: Uint8Array): Promise<boolean> {
+    let offset = 0;
+    let waiting = false;
+    try {
+      while (!this.#closed) {
+        const rest = bytes.subarray(offset) as Uint8Array<ArrayBuffer>;
+        const count = this.#libc.frequent.write(this.#fd, rest, BigInt(rest.length));
+        if (count >= 0) {
+          offset += count;
+          if (offset < bytes.length) continue;
+          this.#nextRequest.answered();
+          return true;
+        }
+        if (!this.#isOnlyNotReady("write to")) return false;
+        if (!waiting) this.#readiness.watchWritable(true);
+        waiting = true;
+        await this.#change();
+      }
+      return false;
+    } finally {
+      if (waiting && !this.#closed) this.#readiness.watchWritable(false);
+    }
+  }
+
+  /** Ends a pending `read` or `write` and closes the connection. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#readiness.stop();
+    await this.#waiting;
+    this.#readiness[Symbol.dispose]();
+    this.#libc.file.close(this.#fd);
+  }
+
+  /**
+   * Whether the call that has just failed may be made again later; false when the client has left.
+   *
+   * @throws LibcError when it failed in any other way
+   */
+  #isOnlyNotReady(what: string): boolean {
+    const errno = this.#libc.errno();
+    if (errno === Errno.EAGAIN || errno === Errno.EINTR) return true;
+    if (errno === Errno.EPIPE || errno === Errno.ECONNRESET) return false;
+    throw this.#libc.errorOf(errno, `${what} ${this.client}`);
+  }
+
+  async #change(): Promise<void> {
+    this.#waiting = this.#readiness.edge();
+    await this.#waiting;
+    this.#nextRequest.othersHadTheirTurn();
+  }
+}
