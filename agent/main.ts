@@ -1,4 +1,3 @@
-import { call } from "./cli/call.ts";
 import { run } from "./cli/run.ts";
 import { version } from "./cli/version.ts";
 import { ChannelError } from "./channel/channel.ts";
@@ -7,8 +6,8 @@ import { PidfileError } from "./cli/pidfile.ts";
 
 const SUB_COMMANDS: Readonly<Record<string, (words: readonly string[]) => Promise<number>>> = {
   run,
-  call,
-  // Loaded when it is asked for: the agent needs none of it.
+  // Loaded when they are asked for: the agent needs none of them.
+  call: async (words) => await (await import("./cli/call.ts")).call(words),
   check: async (words) => await (await import("./cli/check.ts")).check(words),
   version,
 };

@@ -51,7 +51,7 @@ export function checkStateDirectory(
   let inMemory: boolean;
   try {
     inMemory = isInMemory(libc, statedir);
-    const { access } = libc.bind("access", ACCESS_SYMBOLS);
+    const { access } = libc.bind(ACCESS_SYMBOLS);
     libc.check(access(cString(statedir), W_OK), `write to ${statedir}`);
   } catch (error) {
     if (!(error instanceof LibcError)) throw error;

@@ -2,8 +2,6 @@ import type { Channel } from "../channel/channel.ts";
 import { COMMANDS } from "../commands/all.ts";
 import type { Config } from "../config/config.ts";
 import { ConfigError } from "../config/config_error.ts";
-import { dumpConfig } from "../config/dump_config.ts";
-import { optionsHelp } from "../config/help.ts";
 import { KernelFiles } from "../host/kernel_files.ts";
 import { Libc } from "../host/libc.ts";
 import { releaseProgramPages } from "../host/program_pages.ts";
@@ -25,19 +23,10 @@ import { VERSION, versionLine } from "./version.ts";
 /** Long enough for a hypervisor's first request, which loading would hold up. */
 const REST_DELAY_MS = 50;
 
-const HELP = `Usage: qemu-ga-talos [run] [OPTION]...
-       qemu-ga-talos call [--local | --path SOCKET] COMMAND [ARGUMENTS]
-       qemu-ga-talos check [--output text|json] [--strict] [OPTION]...
-       qemu-ga-talos version
-
-The QEMU guest agent for Talos Linux. It serves the hypervisor on a virtio-serial port and shuts
-the node down through the Talos API.
-`;
-
 /** The sub-command `run`: serves until SIGTERM or SIGINT. Gives the exit status. */
 export async function run(words: readonly string[]): Promise<number> {
   const commandLine = parseWords(words);
-  if (hasFlag(commandLine, "help")) return print(`${HELP}\n${optionsHelp()}`);
+  if (hasFlag(commandLine, "help")) return print((await import("./run_help.ts")).runHelp());
   if (hasFlag(commandLine, "version")) return print(versionLine());
   const [operand] = commandLine.operands;
   if (operand !== undefined) {
@@ -48,7 +37,10 @@ export async function run(words: readonly string[]): Promise<number> {
   if ([config.blockRpcs, config.allowRpcs].some((list) => list?.includes("help"))) {
     return print(COMMANDS.map(({ name }) => name).join("\n"));
   }
-  if (hasFlag(commandLine, "dump-conf")) return print(dumpConfig(config).trimEnd());
+  if (hasFlag(commandLine, "dump-conf")) {
+    const { dumpConfig } = await import("../config/dump_config.ts");
+    return print(dumpConfig(config).trimEnd());
+  }
   const inBackground = isBackgroundProcess();
   if (config.daemonize && !inBackground) return await startInBackground(words);
   giveUpPermissions(config);

@@ -17,32 +17,27 @@ class ClockLibc extends Libc {
   readonly #errno = new Int32Array(1);
 
   override bind<S extends Deno.ForeignLibraryInterface>(
-    family: string,
     symbols: S,
   ): Deno.DynamicLibrary<S>["symbols"] {
-    const functions = this.#functions(family);
+    const functions = this.#functions(Object.keys(symbols));
     // The functions have the names and parameters that the families' modules declare.
     if (functions !== undefined) return functions as unknown as Deno.DynamicLibrary<S>["symbols"];
-    return super.bind(family, symbols);
+    return super.bind(symbols);
   }
 
   override errno(): number {
     return this.#errno[0] === 0 ? super.errno() : this.#errno[0] ?? 0;
   }
 
-  #functions(family: string): unknown {
-    switch (family) {
-      case "clockSetting":
-        return { clock_settime: (clock: number, time: Uint8Array) => this.#set(clock, time) };
-      case "time":
-        return { clock_gettime: (_clock: number, time: Uint8Array) => this.#get(time) };
-      case "hardwareClock":
-        return {
-          ioctl: (_fd: number, request: bigint, time: Uint8Array) => this.#rtc(request, time),
-        };
-      default:
-        return undefined;
+  #functions(names: readonly string[]): unknown {
+    if (names.includes("clock_settime")) {
+      return { clock_settime: (clock: number, time: Uint8Array) => this.#set(clock, time) };
     }
+    if (names.includes("clock_gettime")) {
+      return { clock_gettime: (_clock: number, time: Uint8Array) => this.#get(time) };
+    }
+    if (!names.includes("ioctl")) return undefined;
+    return { ioctl: (_fd: number, request: bigint, time: Uint8Array) => this.#rtc(request, time) };
   }
 
   #set(clock: number, timespec: Uint8Array): number {

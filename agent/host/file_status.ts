@@ -32,7 +32,7 @@ export interface FileStatus {
 /** statx(2), links followed; undefined when the path cannot be reached. */
 export function fileStatus(libc: Libc, path: string): FileStatus | undefined {
   const status = new Uint8Array(STATX_SIZE);
-  const { statx } = libc.bind("status", STATUS_SYMBOLS);
+  const { statx } = libc.bind(STATUS_SYMBOLS);
   if (statx(AT_FDCWD, cString(path), AT_NO_AUTOMOUNT, STATX_TYPE, status) < 0) return undefined;
   const view = new DataView(status.buffer);
   return {

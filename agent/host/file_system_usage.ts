@@ -22,7 +22,7 @@ export interface FileSystemUsage {
 /** statvfs(3) of the file system at a path; undefined when it cannot be asked. */
 export function fileSystemUsage(libc: Libc, path: string): FileSystemUsage | undefined {
   const result = new Uint8Array(STATVFS_SIZE);
-  if (libc.bind("usage", USAGE_SYMBOLS).statvfs(cString(path), result) < 0) return undefined;
+  if (libc.bind(USAGE_SYMBOLS).statvfs(cString(path), result) < 0) return undefined;
   const view = new DataView(result.buffer);
   const blockSize = view.getBigUint64(FRSIZE_OFFSET, true);
   const blocks = view.getBigUint64(BLOCKS_OFFSET, true);

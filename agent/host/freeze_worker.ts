@@ -27,7 +27,7 @@ interface WorkerScope {
 
 const libc = new Libc();
 const { open, close } = libc.file;
-const { ioctl } = libc.bind("ioctl", IOCTL_SYMBOLS);
+const { ioctl } = libc.bind(IOCTL_SYMBOLS);
 
 function run({ operation, path, handle, minimum }: ThreadRequest): Omit<ThreadResponse, "id"> {
   switch (operation) {

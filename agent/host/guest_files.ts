@@ -118,7 +118,7 @@ export class GuestFiles implements Disposable {
       return openInRoot(libc, root, path, flags & ~OpenFlag.CREAT, 0, what);
     }
     try {
-      const { fchmod } = libc.bind("position", POSITION_SYMBOLS);
+      const { fchmod } = libc.bind(POSITION_SYMBOLS);
       libc.check(fchmod(fd, ANYBODY_READS_AND_WRITES), what);
     } catch (error) {
       libc.file.close(fd);
@@ -194,7 +194,7 @@ export class GuestFile implements Disposable {
    * @throws LibcError when it would be negative or the file has none, as a pipe
    */
   seek(offset: bigint, whence: (typeof Whence)[keyof typeof Whence]): bigint {
-    const { lseek } = this.#libc.bind("position", POSITION_SYMBOLS);
+    const { lseek } = this.#libc.bind(POSITION_SYMBOLS);
     const position = lseek(this.#fd, offset, whence);
     if (position < 0n) throw this.#libc.lastError("failed to seek file");
     return position;

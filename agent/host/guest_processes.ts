@@ -209,7 +209,7 @@ export class GuestProcesses implements AsyncDisposable {
   }
 
   #symbols(): Deno.DynamicLibrary<typeof PROCESS_SYMBOLS>["symbols"] {
-    return this.#libc.bind("childProcess", PROCESS_SYMBOLS);
+    return this.#libc.bind(PROCESS_SYMBOLS);
   }
 
   /** A pipe whose own end does not block; both ends are closed with their stacks. */

@@ -315,8 +315,10 @@ Deno.test("disposing closes the pipes and lets a program go on", async () => {
   assert.equal(descriptors(), before);
   await until(() => processState(pid) === "Z");
   assert.equal(await Deno.readTextFile(file), "alive\n");
-  const { waitpid } = libc.bind("test", {
-    waitpid: { parameters: ["i32", "buffer", "i32"], result: "i32" },
-  });
+  const { waitpid } = libc.bind(
+    {
+      waitpid: { parameters: ["i32", "buffer", "i32"], result: "i32" },
+    } as const,
+  );
   assert.equal(waitpid(pid, new Uint8Array(4), 0), pid);
 });

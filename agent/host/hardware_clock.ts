@@ -65,7 +65,7 @@ function control(
   time: Int32Array<ArrayBuffer>,
 ): void {
   const { open, close } = libc.file;
-  const { ioctl } = libc.bind("hardwareClock", DEVICE_SYMBOLS);
+  const { ioctl } = libc.bind(DEVICE_SYMBOLS);
   const fd = libc.check(
     open(cString(device), OpenFlag.RDONLY | OpenFlag.CLOEXEC, 0),
     `open ${device}`,

@@ -118,14 +118,14 @@ export class LibcError extends Error {
  * because each symbol costs start-up time (0.2 ms natively, 10 ms under emulation).
  */
 export class Libc implements Disposable {
-  readonly #opened = new Map<string, Family>();
+  readonly #opened = new Map<Deno.ForeignLibraryInterface, Family>();
   #frequent: Deno.DynamicLibrary<typeof FREQUENT_SYMBOLS> | undefined;
   #uncompiledCalls = 0;
   #errnoLocation: Deno.UnsafePointerView | undefined;
 
   /** open(2), close(2), read(2), write(2). */
   get file(): Deno.DynamicLibrary<typeof FILE_SYMBOLS>["symbols"] {
-    return this.bind("file", FILE_SYMBOLS);
+    return this.bind(FREQUENT_SYMBOLS);
   }
 
   /**
@@ -137,7 +137,7 @@ export class Libc implements Disposable {
     if (this.#frequent !== undefined) return this.#frequent.symbols;
     if (this.#uncompiledCalls < UNCOMPILED_CALLS) {
       this.#uncompiledCalls++;
-      return this.bind("frequent", FREQUENT_SYMBOLS);
+      return this.bind(FREQUENT_SYMBOLS);
     }
     this.#frequent = Deno.dlopen("libc.so.6", FREQUENT_SYMBOLS);
     return this.#frequent.symbols;
@@ -145,27 +145,27 @@ export class Libc implements Disposable {
 
   /** epoll(7), eventfd(2), inotify(7). Only epoll_wait runs off the main thread. */
   get event(): Deno.DynamicLibrary<typeof EVENT_SYMBOLS>["symbols"] {
-    return this.bind("event", EVENT_SYMBOLS);
+    return this.bind(EVENT_SYMBOLS);
   }
 
   /** termios(3). */
   get terminal(): Deno.DynamicLibrary<typeof TERMINAL_SYMBOLS>["symbols"] {
-    return this.bind("terminal", TERMINAL_SYMBOLS);
+    return this.bind(TERMINAL_SYMBOLS);
   }
 
   /** pty(7). */
   get pseudoTerminal(): Deno.DynamicLibrary<typeof PSEUDO_TERMINAL_SYMBOLS>["symbols"] {
-    return this.bind("pseudoTerminal", PSEUDO_TERMINAL_SYMBOLS);
+    return this.bind(PSEUDO_TERMINAL_SYMBOLS);
   }
 
   /** clock_gettime(2), tzset(3), localtime(3), setenv(3). */
   get time(): Deno.DynamicLibrary<typeof TIME_SYMBOLS>["symbols"] {
-    return this.bind("time", TIME_SYMBOLS);
+    return this.bind(TIME_SYMBOLS);
   }
 
   /** flock(2). */
   get process(): Deno.DynamicLibrary<typeof PROCESS_SYMBOLS>["symbols"] {
-    return this.bind("process", PROCESS_SYMBOLS);
+    return this.bind(PROCESS_SYMBOLS);
   }
 
   /** errno of the call that was made just before on this thread; not of a nonblocking one. */
@@ -175,7 +175,7 @@ export class Libc implements Disposable {
 
   /** strerror(3): the text of an error number. */
   explain(errno: number): string {
-    const text = this.bind("error", ERROR_SYMBOLS).strerror(errno);
+    const text = this.bind(ERROR_SYMBOLS).strerror(errno);
     return text === null ? `error ${errno}` : Deno.UnsafePointerView.getCString(text);
   }
 
@@ -203,28 +203,22 @@ export class Libc implements Disposable {
     this.#frequent = undefined;
   }
 
-  /**
-   * The functions of a family that one module alone uses, which declares them itself. A family is
-   * always bound with the same symbols.
-   */
-  bind<S extends Deno.ForeignLibraryInterface>(
-    family: string,
-    symbols: S,
-  ): Deno.DynamicLibrary<S>["symbols"] {
-    let library = this.#opened.get(family);
+  /** The functions of a family that one module alone uses, which declares them once. */
+  bind<S extends Deno.ForeignLibraryInterface>(symbols: S): Deno.DynamicLibrary<S>["symbols"] {
+    let library = this.#opened.get(symbols);
     if (library === undefined) {
       // Bound before it is needed: binding it after a failed call could change errno.
-      if (family !== "error") this.#errnoLocation ??= this.#findErrno();
+      if (!Object.is(symbols, ERROR_SYMBOLS)) this.#errnoLocation ??= this.#findErrno();
       library = openFamily(symbols);
-      this.#opened.set(family, library);
+      this.#opened.set(symbols, library);
     }
-    // A family is always bound with the same symbols, all of which are functions.
+    // It was bound with these very symbols, all of which are functions.
     return library.symbols as Deno.DynamicLibrary<S>["symbols"];
   }
 
   /** A thread's errno never moves, and a `Libc` is used by one thread. */
   #findErrno(): Deno.UnsafePointerView | undefined {
-    const location = this.bind("error", ERROR_SYMBOLS).__errno_location();
+    const location = this.bind(ERROR_SYMBOLS).__errno_location();
     return location === null ? undefined : new Deno.UnsafePointerView(location);
   }
 }

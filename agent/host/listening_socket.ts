@@ -51,7 +51,7 @@ export function vsockAddress(cid: number, port: number): Uint8Array<ArrayBuffer>
  * @throws LibcError when that cannot be found out, for example without access to the socket's file
  */
 export function hasListener(libc: Libc, address: Uint8Array<ArrayBuffer>): boolean {
-  const { connect } = libc.bind("socket", SOCKET_SYMBOLS);
+  const { connect } = libc.bind(SOCKET_SYMBOLS);
   const fd = openSocket(libc, address);
   try {
     if (connect(fd, address, address.length) === 0) return true;
@@ -66,7 +66,7 @@ export function hasListener(libc: Libc, address: Uint8Array<ArrayBuffer>): boole
 }
 
 function openSocket(libc: Libc, address: Uint8Array<ArrayBuffer>): number {
-  const { socket } = libc.bind("socket", SOCKET_SYMBOLS);
+  const { socket } = libc.bind(SOCKET_SYMBOLS);
   const family = new DataView(address.buffer).getUint16(0, true);
   const type = SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC;
   return libc.check(socket(family, type, 0), "socket");
@@ -87,7 +87,7 @@ export class ListeningSocket implements Disposable {
    */
   constructor(libc: Libc, address: Uint8Array<ArrayBuffer>) {
     this.#libc = libc;
-    const { bind, listen } = libc.bind("socket", SOCKET_SYMBOLS);
+    const { bind, listen } = libc.bind(SOCKET_SYMBOLS);
     this.fd = openSocket(libc, address);
     try {
       libc.check(bind(this.fd, address, address.length), "bind");
@@ -105,7 +105,7 @@ export class ListeningSocket implements Disposable {
    * @throws LibcError when the kernel refuses, for example at the limit of open files
    */
   accept(): number | undefined {
-    const { accept4 } = this.#libc.bind("socket", SOCKET_SYMBOLS);
+    const { accept4 } = this.#libc.bind(SOCKET_SYMBOLS);
     for (;;) {
       const fd = accept4(this.fd, null, null, SOCK_NONBLOCK | SOCK_CLOEXEC);
       if (fd >= 0) return fd;

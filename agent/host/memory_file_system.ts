@@ -16,7 +16,7 @@ const RAMFS_MAGIC = 0x8584_58f6n;
  */
 export function isInMemory(libc: Libc, path: string): boolean {
   const status = new Uint8Array(STATFS_SIZE);
-  const { statfs } = libc.bind("statfs", STATFS_SYMBOLS);
+  const { statfs } = libc.bind(STATFS_SYMBOLS);
   libc.check(statfs(cString(path), status), `statfs ${path}`);
   const type = new DataView(status.buffer).getBigUint64(0, true);
   return type === TMPFS_MAGIC || type === RAMFS_MAGIC;

@@ -50,7 +50,7 @@ export async function readNvmeHealth(libc: Libc, path: string): Promise<NvmeHeal
     const memory = new Uint8Array(COMMAND_SIZE + HEALTH_LOG_SIZE);
     const page = memory.subarray(COMMAND_SIZE);
     writeHealthLogCommand(memory, page);
-    const { ioctl } = libc.bind("nvme", NVME_SYMBOLS);
+    const { ioctl } = libc.bind(NVME_SYMBOLS);
     const status = await ioctl(fd, NVME_IOCTL_ADMIN_CMD, memory);
     // A positive status is the disk's own error.
     return status === 0 ? parseNvmeHealth(page) : undefined;

@@ -27,7 +27,7 @@ export function openInRoot(
   what: string,
 ): number {
   const { open, close } = libc.file;
-  const { syscall } = libc.bind("syscall", SYSCALL_SYMBOLS);
+  const { syscall } = libc.bind(SYSCALL_SYMBOLS);
   const directory = libc.check(
     open(cString(root), OpenFlag.PATH | OpenFlag.CLOEXEC, 0),
     `${what}: ${root}`,

@@ -43,7 +43,7 @@ export function programRanges(maps: string, program: string): AddressRange[] {
 export function releaseProgramPages(libc: Libc, files: KernelFiles): void {
   const program = files.readLink("/proc/self/exe");
   if (program === undefined) return;
-  const { madvise } = libc.bind("madvise", MADVISE_SYMBOLS);
+  const { madvise } = libc.bind(MADVISE_SYMBOLS);
   for (const { start, end } of programRanges(files.readText("/proc/self/maps"), program)) {
     const address = Deno.UnsafePointer.create(start);
     libc.check(madvise(address, end - start, MADV_DONTNEED), "madvise");

@@ -131,7 +131,7 @@ function ipv4Address(hex: string): string {
 }
 
 function ipv6Address(libc: Libc, hex: string): string {
-  const { inet_ntop } = libc.bind("address", ADDRESS_SYMBOLS);
+  const { inet_ntop } = libc.bind(ADDRESS_SYMBOLS);
   const text = new Uint8Array(INET6_ADDRSTRLEN);
   if (inet_ntop(AF_INET6, hexBytes(hex), text, INET6_ADDRSTRLEN) === null) {
     throw libc.lastError("inet_ntop");

@@ -50,7 +50,7 @@ export interface Program {
  * @throws LibcError when it cannot be executed
  */
 export function spawn(libc: Libc, program: Program, searchPath: string | undefined): number {
-  const symbols = libc.bind("spawn", SPAWN_SYMBOLS);
+  const symbols = libc.bind(SPAWN_SYMBOLS);
   const env = pointerTable(program.env);
   const actions = new Uint8Array(OPAQUE_SIZE);
   const attributes = new Uint8Array(OPAQUE_SIZE);

@@ -23,7 +23,7 @@ export function readSystemClock(libc: Libc): bigint {
  * @throws LibcError when the kernel refuses, for example without CAP_SYS_TIME
  */
 export function setSystemClock(libc: Libc, time: bigint): void {
-  const { clock_settime } = libc.bind("clockSetting", SETTING_SYMBOLS);
+  const { clock_settime } = libc.bind(SETTING_SYMBOLS);
   const timespec = new BigInt64Array([
     time / NANOSECONDS_PER_SECOND,
     time % NANOSECONDS_PER_SECOND,

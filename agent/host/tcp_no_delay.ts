@@ -18,7 +18,7 @@ const SOCKET_SYMBOLS = {
  *   listed
  */
 export function setTcpNoDelay(libc: Libc, files: KernelFiles): number {
-  const { setsockopt } = libc.bind("socket", SOCKET_SYMBOLS);
+  const { setsockopt } = libc.bind(SOCKET_SYMBOLS);
   const on = new Uint8Array(new Int32Array([1]).buffer);
   let connections = 0;
   // Not the host's: this process's own.
