@@ -1,6 +1,5 @@
 import type { DeviceNumber } from "./file_status.ts";
 import type { KernelFiles } from "./kernel_files.ts";
-import { resolveInRoot } from "./rooted_path.ts";
 
 /** A disk, a partition or a virtual block device. */
 export interface BlockDevice {
@@ -16,14 +15,12 @@ export function findBlockDevice(
   sysfs: string,
   { major, minor }: DeviceNumber,
 ): BlockDevice | undefined {
-  const link = `/dev/block/${major}:${minor}`;
-  return files.exists(`${sysfs}${link}`) ? deviceAt(files, sysfs, link) : undefined;
+  return deviceAt(files, `${sysfs}/dev/block`, `${major}:${minor}`);
 }
 
 /** Disks and virtual block devices that have a medium (`/sys/block`), by name, without partitions. */
 export function listDisks(files: KernelFiles, sysfs: string): BlockDevice[] {
-  return files.list(`${sysfs}/block`)
-    .map((name) => deviceAt(files, sysfs, `/block/${name}`))
+  return devicesIn(files, `${sysfs}/block`)
     .filter(({ path }) => Number(files.readAttribute(`${path}/size`) ?? 0) > 0);
 }
 
@@ -49,8 +46,7 @@ export function slavesOf(
 ): BlockDevice[] | undefined {
   const directory = `${device.path}/slaves`;
   if (!files.exists(directory)) return undefined;
-  return files.list(directory)
-    .map((name) => deviceAt(files, sysfs, `${directory.slice(sysfs.length)}/${name}`));
+  return devicesIn(files, directory);
 }
 
 /** The whole disk that a partition is on; a disk is its own. */
@@ -70,8 +66,19 @@ export function devicePath(device: BlockDevice): string {
   return `/dev/${device.name.replaceAll("!", "/")}`;
 }
 
-function deviceAt(files: KernelFiles, sysfs: string, link: string): BlockDevice {
-  const path = resolveInRoot(files, sysfs, link);
+function devicesIn(files: KernelFiles, directory: string): BlockDevice[] {
+  return files.list(directory)
+    .map((name) => deviceAt(files, directory, name))
+    .filter((device) => device !== undefined);
+}
+
+/** sysfs has relative links to directories, whose paths have no link in them. */
+function deviceAt(files: KernelFiles, directory: string, name: string): BlockDevice | undefined {
+  const target = files.readLink(`${directory}/${name}`);
+  if (target === undefined) return undefined;
+  const up = /^(?:\.\.\/)*/.exec(target)?.[0].length ?? 0;
+  const base = directory.split("/").slice(0, -up / 3 || undefined).join("/");
+  const path = `${base}/${target.slice(up)}`;
   return { name: lastComponent(path), path };
 }
 

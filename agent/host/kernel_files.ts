@@ -4,9 +4,16 @@ const BUFFER_SIZE = 32 * 1024;
 const BUFFER_LENGTH = BigInt(BUFFER_SIZE);
 const PATH_MAX = 4096n;
 const SHORT = 64;
+const AT_FDCWD = -100;
 // Offsets in struct linux_dirent64 (getdents64(2)).
 const ENTRY_LENGTH_OFFSET = 16;
 const ENTRY_NAME_OFFSET = 19;
+
+/** A directory that is held open; see `KernelFiles.openDirectory`. */
+export interface OpenDirectory extends Disposable {
+  /** Its descriptor. */
+  readonly fd: number;
+}
 
 /**
  * Reads files and directories of the kernel's trees. It goes through libc, because Deno refuses
@@ -66,10 +73,11 @@ export class KernelFiles {
   /**
    * As `readAttribute`, but only what is not there is undefined.
    *
+   * @param directory where a relative path begins
    * @throws LibcError when it is there and cannot be read
    */
-  readAttributeIfPresent(path: string): string | undefined {
-    const fd = this.#open(path, OpenFlag.RDONLY);
+  readAttributeIfPresent(path: string, directory?: OpenDirectory): string | undefined {
+    const fd = this.#open(path, OpenFlag.RDONLY, directory);
     if (fd < 0) {
       if (this.#libc.errno() === Errno.ENOENT) return undefined;
       throw this.#libc.lastError(`open ${path}`);
@@ -81,6 +89,17 @@ export class KernelFiles {
     } finally {
       this.#libc.frequent.close(fd);
     }
+  }
+
+  /**
+   * Opens a directory for who reads many files in it: finding each from the root on takes the kernel a
+   * quarter of the time.
+   *
+   * @throws LibcError when it cannot be opened
+   */
+  openDirectory(path: string): OpenDirectory {
+    const fd = this.#libc.check(this.#open(path, OpenFlag.PATH), `open directory ${path}`);
+    return { fd, [Symbol.dispose]: () => void this.#libc.frequent.close(fd) };
   }
 
   /**
@@ -143,8 +162,9 @@ export class KernelFiles {
     return fd >= 0;
   }
 
-  #open(path: string, flags: number): number {
-    return this.#libc.frequent.open(this.#cString(path), flags | OpenFlag.CLOEXEC, 0);
+  #open(path: string, flags: number, directory?: OpenDirectory): number {
+    const at = directory?.fd ?? AT_FDCWD;
+    return this.#libc.frequent.openat(at, this.#cString(path), flags | OpenFlag.CLOEXEC, 0);
   }
 
   #read(fd: number): number {

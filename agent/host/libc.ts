@@ -13,6 +13,7 @@ const UNCOMPILED_CALLS = 100;
 // What a request of a hypervisor or a command calls again and again.
 const FREQUENT_SYMBOLS = {
   ...FILE_SYMBOLS,
+  openat: { parameters: ["i32", "buffer", "i32", "u32"], result: "i32" },
   poll: { parameters: ["buffer", "u64", "i32"], result: "i32" },
   getdents64: { parameters: ["i32", "buffer", "usize"], result: "i32" },
   readlink: { parameters: ["buffer", "buffer", "usize"], result: "i32" },
@@ -129,7 +130,7 @@ export class Libc implements Disposable {
   }
 
   /**
-   * As `file`, and poll(2), getdents64(2), readlink(2), for who calls them often. After the first calls
+   * As `file`, and openat(2), poll(2), getdents64(2), readlink(2), for who calls them often. After the first calls
    * they are in machine code that Deno makes of them, which takes 2 MiB and more than a millisecond
    * once, and a third of the time per call.
    */

@@ -1,4 +1,4 @@
-import type { KernelFiles } from "./kernel_files.ts";
+import type { KernelFiles, OpenDirectory } from "./kernel_files.ts";
 import { Errno, type Libc, LibcError } from "./libc.ts";
 
 /** A block of memory that the kernel can take on and off line. */
@@ -20,11 +20,13 @@ export function hasMemoryBlocks(files: KernelFiles, sysfs: string): boolean {
  * @throws LibcError when an attribute is there and cannot be read
  */
 export function readMemoryBlocks(files: KernelFiles, sysfs: string): MemoryBlock[] {
-  return files.list(root(sysfs))
+  const numbers = files.list(root(sysfs))
     .filter((name) => /^memory\d+$/.test(name))
     .map((name) => BigInt(name.slice("memory".length)))
-    .sort((one, other) => Number(one - other))
-    .map((index) => readState(files, sysfs, index));
+    .sort((one, other) => Number(one - other));
+  if (numbers.length === 0) return [];
+  using parent = files.openDirectory(root(sysfs));
+  return numbers.map((index) => readState(files, parent, index));
 }
 
 /**
@@ -38,7 +40,8 @@ export function readMemoryBlock(
   index: bigint,
 ): MemoryBlock | undefined {
   if (!files.exists(directory(sysfs, index))) return undefined;
-  return readState(files, sysfs, index);
+  using parent = files.openDirectory(root(sysfs));
+  return readState(files, parent, index);
 }
 
 /**
@@ -76,11 +79,10 @@ function directory(sysfs: string, index: bigint): string {
   return `${root(sysfs)}/memory${index}`;
 }
 
-function readState(files: KernelFiles, sysfs: string, index: bigint): MemoryBlock {
-  const path = directory(sysfs, index);
-  const state = files.readAttributeIfPresent(`${path}/state`);
+function readState(files: KernelFiles, parent: OpenDirectory, index: bigint): MemoryBlock {
+  const state = files.readAttributeIfPresent(`memory${index}/state`, parent);
   if (state === undefined) return { index, online: true, canOffline: false };
-  const removable = files.readAttributeIfPresent(`${path}/removable`);
+  const removable = files.readAttributeIfPresent(`memory${index}/removable`, parent);
   return {
     index,
     online: state === "online",

@@ -133,6 +133,7 @@ function parseLine(line: string): MountinfoEntry | undefined {
 
 /** White space, backslash and number sign stand in octal, such as `\040`. */
 function unescape(field: string): string {
+  if (!field.includes("\\")) return field;
   return field.replace(
     /\\([0-3][0-7]{2})/g,
     (_match, digits: string) => String.fromCharCode(Number.parseInt(digits, 8)),
