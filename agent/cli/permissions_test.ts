@@ -61,7 +61,7 @@ Deno.test("an agent that needs nothing can neither run programs nor connect", as
     code: "NotCapable",
     process: "NotCapable",
     hostname: "NotCapable",
-    interfaces: "done",
+    interfaces: "NotCapable",
     libc: "done",
   });
 });

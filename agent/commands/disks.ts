@@ -61,8 +61,8 @@ export function diskAddressReply(address: DiskAddress): JsonObject {
 }
 
 async function diskReply(host: Host, disk: BlockDevice): Promise<JsonObject> {
-  const { files, roots: { sysfs } } = host;
-  const slaves = slavesOf(files, sysfs, disk);
+  const { files } = host;
+  const slaves = slavesOf(files, disk);
   const alias = files.readAttribute(`${disk.path}/dm/name`);
   const address = isVirtual(disk) ? undefined : diskAddress(files, disk);
   const health = address?.busType === "nvme" ? await nvmeHealth(host, disk) : undefined;

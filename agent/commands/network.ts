@@ -1,6 +1,7 @@
 import { matchesAny } from "../host/name_pattern.ts";
-import type { InterfaceStatistics, NetworkInterface } from "../host/network_interfaces.ts";
+import type { NetworkInterface } from "../host/network_interfaces.ts";
 import { type Ipv4Route, type Ipv6Route, readRoutes } from "../host/routes.ts";
+import type { LinkStatistics } from "../host/rtnetlink.ts";
 import { defineCommand } from "../protocol/command.ts";
 import type { JsonObject } from "../protocol/json_value.ts";
 import type { CommandContext } from "./context.ts";
@@ -62,7 +63,7 @@ function interfaceReply(entry: NetworkInterface): JsonObject {
   };
 }
 
-function statisticsReply(statistics: InterfaceStatistics): JsonObject {
+function statisticsReply(statistics: LinkStatistics): JsonObject {
   return {
     "rx-bytes": statistics.rxBytes,
     "rx-packets": statistics.rxPackets,

@@ -39,11 +39,7 @@ export function partitionsOf(files: KernelFiles, disk: BlockDevice): BlockDevice
  * The block devices that a virtual one is made of: the volumes below a device mapper or a RAID.
  * Undefined for a device that tells nothing of the kind, such as a partition.
  */
-export function slavesOf(
-  files: KernelFiles,
-  sysfs: string,
-  device: BlockDevice,
-): BlockDevice[] | undefined {
+export function slavesOf(files: KernelFiles, device: BlockDevice): BlockDevice[] | undefined {
   const directory = `${device.path}/slaves`;
   if (!files.exists(directory)) return undefined;
   return devicesIn(files, directory);

@@ -52,14 +52,10 @@ interface Attachment {
  * The addresses of the disks that a block device is on: one for a partition or a disk, those of all
  * members for a device mapper or a RAID, none for a device in memory or in a file.
  */
-export function diskAddresses(
-  files: KernelFiles,
-  sysfs: string,
-  device: BlockDevice,
-): DiskAddress[] {
+export function diskAddresses(files: KernelFiles, device: BlockDevice): DiskAddress[] {
   if (!isVirtual(device)) return [diskAddress(files, device)];
-  const slaves = slavesOf(files, sysfs, device) ?? [];
-  return slaves.flatMap((slave) => diskAddresses(files, sysfs, slave));
+  const slaves = slavesOf(files, device) ?? [];
+  return slaves.flatMap((slave) => diskAddresses(files, slave));
 }
 
 /** The address of a disk or of a partition's disk, from the path of its device in sysfs. */

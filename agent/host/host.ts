@@ -3,13 +3,9 @@ import { fileStatus } from "./file_status.ts";
 import type { KernelFiles } from "./kernel_files.ts";
 import type { Libc } from "./libc.ts";
 import { type Mount, readMountTable } from "./mount_table.ts";
-import {
-  kernelAddresses,
-  type LabelledAddress,
-  type NetworkInterface,
-  readNetworkInterfaces,
-} from "./network_interfaces.ts";
+import { type NetworkInterface, readNetworkInterfaces } from "./network_interfaces.ts";
 import { type OsRelease, parseOsRelease } from "./os_release.ts";
+import { type Network, readNetwork } from "./rtnetlink.ts";
 import { resolveInRoot } from "./rooted_path.ts";
 import { readSystemClock } from "./system_clock.ts";
 import { hostTimeZone, type TimeZone } from "./time_zone.ts";
@@ -36,19 +32,19 @@ export class Host {
   readonly libc: Libc;
   readonly files: KernelFiles;
   readonly roots: HostRoots;
-  readonly #addresses: () => readonly LabelledAddress[];
+  readonly #network: () => Network;
 
-  /** `addresses` stands for the kernel's list of addresses in tests. */
+  /** `network` stands for the kernel's lists in tests. */
   constructor(
     libc: Libc,
     files: KernelFiles,
     roots: HostRoots,
-    addresses: () => readonly LabelledAddress[] = kernelAddresses,
+    network: () => Network = () => readNetwork(libc),
   ) {
     this.libc = libc;
     this.files = files;
     this.roots = roots;
-    this.#addresses = addresses;
+    this.#network = network;
   }
 
   /** The system clock in nanoseconds since the epoch. */
@@ -81,7 +77,7 @@ export class Host {
   /** See `readNetworkInterfaces`. */
   networkInterfaces(): NetworkInterface[] {
     const { procfs, sysfs } = this.roots;
-    return readNetworkInterfaces({ files: this.files, procfs, sysfs, addresses: this.#addresses });
+    return readNetworkInterfaces({ files: this.files, procfs, sysfs, network: this.#network });
   }
 
   /** The file systems on block devices: see `readMountTable` and `blockDeviceMounts`. */
@@ -93,7 +89,7 @@ export class Host {
 
   /** All IP addresses of this network namespace, as text. */
   ownAddresses(): string[] {
-    return this.#addresses().map(({ address }) => address);
+    return this.#network().addresses.map(({ address }) => address);
   }
 
   #kernel(name: string): string {

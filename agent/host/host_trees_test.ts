@@ -3,8 +3,9 @@ import { plant } from "../testing/fixture_tree.ts";
 import { TemporaryDirectory } from "../testing/talos_temporary_directory.ts";
 import { KernelFiles } from "./kernel_files.ts";
 import { Errno, Libc, LibcError } from "./libc.ts";
-import { type LabelledAddress, readNetworkInterfaces } from "./network_interfaces.ts";
+import { readNetworkInterfaces } from "./network_interfaces.ts";
 import { findOpener } from "./open_files.ts";
+import type { Link, LinkAddress } from "./rtnetlink.ts";
 import { resolveInRoot } from "./rooted_path.ts";
 import { hostTimeZone } from "./time_zone.ts";
 import { findVirtioPort, virtioPortNames } from "./virtio_ports.ts";
@@ -108,7 +109,21 @@ Deno.test("the process that has a device open is found by the device's name", as
   assert.equal(opener("/dev/vport0p9"), undefined);
 });
 
-const COUNTERS = "100 2 3 4 0 0 0 0 500 6 7 8 0 0 0 0";
+const STATISTICS = {
+  rxBytes: 100n,
+  rxPackets: 2n,
+  rxErrors: 3n,
+  rxDropped: 4n,
+  txBytes: 500n,
+  txPackets: 6n,
+  txErrors: 7n,
+  txDropped: 8n,
+};
+
+function link(name: string, index: number, ...hardwareAddress: number[]): Link {
+  const statistics = STATISTICS;
+  return { name, index, hardwareAddress: Uint8Array.from(hardwareAddress), statistics };
+}
 
 Deno.test("interfaces: default route first, then hardware, the loopback last", async () => {
   await using directory = await TemporaryDirectory.create();
@@ -116,24 +131,12 @@ Deno.test("interfaces: default route first, then hardware, the loopback last", a
   const net = "sys/class/net";
   const route = "Iface Destination Gateway Flags RefCnt Use Metric Mask MTU Window IRTT";
   await plant(directory.path, {
-    "proc/net/dev": `Inter-| Receive\n face |bytes\n  eth1: ${COUNTERS}\n    lo:${COUNTERS}\n`,
     "proc/net/route": `${route}\nbond0\t00000000\t0\t3\t0\t0\t9\t00000000\t0\t0\t0\n` +
       "eth1 00000000 0 3 0 0 1 00000000 0 0 0\neth0 0000A8C0 0 3 0 0 0 00FFFFFF 0 0 0\n",
-    [`${net}/bonding_masters`]: "bond0\n",
-    [`${net}/lo/ifindex`]: "1\n",
-    [`${net}/lo/address`]: "00:00:00:00:00:00\n",
-    [`${net}/eth0/ifindex`]: "3\n",
-    [`${net}/eth0/address`]: "02:FC:00:00:00:01\n",
-    [`${net}/eth0/device`]: "->nowhere",
-    [`${net}/eth1/ifindex`]: "12\n",
-    [`${net}/eth1/address`]: "80:00:00:48:fe:80:00:00:00:00:00:00\n",
-    [`${net}/bond0/ifindex`]: "2\n",
-    [`${net}/bond0/address`]: "\n",
+    [`${net}/eth0/device/vendor`]: "",
   });
-  await Deno.remove(`${directory.path}/${net}/eth0/device`);
-  await plant(directory.path, { [`${net}/eth0/device/vendor`]: "" });
-  const v4: LabelledAddress = { label: "eth1", family: "IPv4", address: "10.0.0.1", prefix: 24 };
-  const addresses: LabelledAddress[] = [
+  const v4: LinkAddress = { label: "eth1", family: "IPv4", address: "10.0.0.1", prefix: 24 };
+  const addresses: LinkAddress[] = [
     { label: "eth1", family: "IPv6", address: "fe80::1", prefix: 64 },
     v4,
     { ...v4, label: "eth0:1", address: "10.0.0.2" },
@@ -142,7 +145,15 @@ Deno.test("interfaces: default route first, then hardware, the loopback last", a
     files: new KernelFiles(libc),
     procfs: `${directory.path}/proc`,
     sysfs: `${directory.path}/sys`,
-    addresses: () => addresses,
+    network: () => ({
+      links: [
+        link("lo", 1, 0, 0, 0, 0, 0, 0),
+        link("bond0", 2),
+        link("eth1", 12, 0x80, 0, 0, 0x48, 0xfe, 0x80, 0, 0),
+        link("eth0", 3, 2, 0xfc, 0, 0, 0, 1),
+      ],
+      addresses,
+    }),
   });
   assert.deepEqual(found.map((entry) => [entry.name, entry.hardwareAddress]), [
     ["eth1", "80:00:00:48:fe:80"],
@@ -152,17 +163,8 @@ Deno.test("interfaces: default route first, then hardware, the loopback last", a
     ["eth0:1", "02:fc:00:00:00:01"],
   ]);
   assert.deepEqual(found[0]?.addresses.map(({ address }) => address), ["10.0.0.1", "fe80::1"]);
-  assert.deepEqual(found[0]?.statistics, {
-    rxBytes: 100n,
-    rxPackets: 2n,
-    rxErrors: 3n,
-    rxDropped: 4n,
-    txBytes: 500n,
-    txPackets: 6n,
-    txErrors: 7n,
-    txDropped: 8n,
-  });
-  assert.equal(found[1]?.statistics, undefined);
+  assert.deepEqual(found[0]?.statistics, STATISTICS);
+  assert.equal(found[4]?.statistics, undefined);
 });
 
 Deno.test("a host without /etc/localtime is at UTC, one with a zone file at its zone", async () => {

@@ -39,23 +39,19 @@ export class KernelFiles {
   readText(path: string): string {
     const fd = this.#open(path, OpenFlag.RDONLY);
     if (fd < 0) throw this.#libc.lastError(`open ${path}`);
-    try {
-      let length = 0;
-      let bytes = this.#buffer;
-      for (;;) {
-        const rest = bytes.subarray(length);
-        const count = this.#libc.frequent.read(fd, rest, BigInt(rest.length));
-        if (count < 0) throw this.#libc.lastError(`read ${path}`);
-        if (count === 0) return decodeText(this.#decoder, bytes, 0, length);
-        length += count;
-        if (length < bytes.length) continue;
-        const larger = new Uint8Array(2 * length);
-        larger.set(bytes);
-        bytes = larger;
-      }
-    } finally {
-      this.#libc.frequent.close(fd);
-    }
+    return this.#wholeText(fd, path);
+  }
+
+  /**
+   * As `readText`, but undefined for a file that is not there.
+   *
+   * @throws LibcError when it is there and cannot be opened or read
+   */
+  readTextIfPresent(path: string): string | undefined {
+    const fd = this.#open(path, OpenFlag.RDONLY);
+    if (fd >= 0) return this.#wholeText(fd, path);
+    if (this.#libc.errno() === Errno.ENOENT) return undefined;
+    throw this.#libc.lastError(`open ${path}`);
   }
 
   /**
@@ -165,6 +161,27 @@ export class KernelFiles {
   #open(path: string, flags: number, directory?: OpenDirectory): number {
     const at = directory?.fd ?? AT_FDCWD;
     return this.#libc.frequent.openat(at, this.#cString(path), flags | OpenFlag.CLOEXEC, 0);
+  }
+
+  /** Closes the descriptor, too. */
+  #wholeText(fd: number, path: string): string {
+    try {
+      let length = 0;
+      let bytes = this.#buffer;
+      for (;;) {
+        const rest = bytes.subarray(length);
+        const count = this.#libc.frequent.read(fd, rest, BigInt(rest.length));
+        if (count < 0) throw this.#libc.lastError(`read ${path}`);
+        if (count === 0) return decodeText(this.#decoder, bytes, 0, length);
+        length += count;
+        if (length < bytes.length) continue;
+        const larger = new Uint8Array(2 * length);
+        larger.set(bytes);
+        bytes = larger;
+      }
+    } finally {
+      this.#libc.frequent.close(fd);
+    }
   }
 
   #read(fd: number): number {

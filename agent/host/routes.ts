@@ -1,12 +1,6 @@
+import { formatIpv4, formatIpv6 } from "./ip_address.ts";
 import type { KernelFiles } from "./kernel_files.ts";
 import { type Libc, LibcError } from "./libc.ts";
-
-const ADDRESS_SYMBOLS = {
-  inet_ntop: { parameters: ["i32", "buffer", "buffer", "u32"], result: "pointer" },
-} as const satisfies Deno.ForeignLibraryInterface;
-
-const AF_INET6 = 10;
-const INET6_ADDRSTRLEN = 46;
 
 /** A route of the IPv4 table. */
 export interface Ipv4Route {
@@ -97,11 +91,11 @@ export function parseIpv6Routes(libc: Libc, text: string): Ipv6Route[] {
   );
   return matchingLines(text, line).map((fields) => ({
     version: 6,
-    destination: ipv6Address(libc, fields[0] ?? ""),
+    destination: formatIpv6(libc, hexBytes(fields[0] ?? "")),
     destinationPrefix: Number(`0x${fields[1]}`),
-    source: ipv6Address(libc, fields[2] ?? ""),
+    source: formatIpv6(libc, hexBytes(fields[2] ?? "")),
     sourcePrefix: Number(`0x${fields[3]}`),
-    nextHop: ipv6Address(libc, fields[4] ?? ""),
+    nextHop: formatIpv6(libc, hexBytes(fields[4] ?? "")),
     metric: Number(`0x${fields[5]}`),
     references: Number(`0x${fields[6]}`),
     use: Number(`0x${fields[7]}`),
@@ -127,16 +121,7 @@ function matchingLines(text: string, pattern: RegExp): string[][] {
 
 /** The kernel prints the address as a number of its own byte order, which is little-endian. */
 function ipv4Address(hex: string): string {
-  return hexBytes(hex).reverse().join(".");
-}
-
-function ipv6Address(libc: Libc, hex: string): string {
-  const { inet_ntop } = libc.bind(ADDRESS_SYMBOLS);
-  const text = new Uint8Array(INET6_ADDRSTRLEN);
-  if (inet_ntop(AF_INET6, hexBytes(hex), text, INET6_ADDRSTRLEN) === null) {
-    throw libc.lastError("inet_ntop");
-  }
-  return new TextDecoder().decode(text.subarray(0, text.indexOf(0)));
+  return formatIpv4(hexBytes(hex).reverse());
 }
 
 function hexBytes(hex: string): Uint8Array<ArrayBuffer> {

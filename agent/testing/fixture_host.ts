@@ -46,7 +46,7 @@ export class FixtureHost implements AsyncDisposable {
     this.context = {
       version: "1",
       commandStates: () => [],
-      host: new Host(libc, new KernelFiles(libc), roots, () => []),
+      host: new Host(libc, new KernelFiles(libc), roots, () => ({ links: [], addresses: [] })),
       power: { request: () => Promise.reject(new Error("no power in a fixture")) },
       freezer: {
         state: "thawed",

@@ -1,0 +1,158 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { checkProperty } from "../testing/property.ts";
+import { Libc } from "./libc.ts";
+import {
+  type LinkStatistics,
+  parseAddress,
+  parseLink,
+  readNetwork,
+  splitMessages,
+} from "./rtnetlink.ts";
+
+/** /proc/net/dev, by interface. */
+async function procNetDev(): Promise<Map<string, LinkStatistics>> {
+  const text = await Deno.readTextFile("/proc/net/dev");
+  const lines = text.trimEnd().split("\n").slice(2);
+  return new Map(lines.map((line) => {
+    const [name = "", ...counters] = line.trim().split(/:\s*|\s+/);
+    const counter = (index: number): bigint => BigInt(counters[index] ?? 0);
+    return [name, {
+      rxBytes: counter(0),
+      rxPackets: counter(1),
+      rxErrors: counter(2),
+      rxDropped: counter(3),
+      txBytes: counter(8),
+      txPackets: counter(9),
+      txErrors: counter(10),
+      txDropped: counter(11),
+    }];
+  }));
+}
+
+Deno.test("the kernel's interfaces are those of sysfs, its counters those of procfs", async () => {
+  using libc = new Libc();
+  const before = await procNetDev();
+  const { links } = readNetwork(libc);
+  const after = await procNetDev();
+  assert.deepEqual(new Set(links.map(({ name }) => name)), new Set(before.keys()));
+  for (const { name, index, hardwareAddress, statistics } of links) {
+    const attribute = async (file: string): Promise<string> =>
+      (await Deno.readTextFile(`/sys/class/net/${name}/${file}`)).trim();
+    assert.equal(index, Number(await attribute("ifindex")));
+    const bytes = (await attribute("address")).split(":").filter((text) => text !== "");
+    assert.deepEqual([...hardwareAddress], bytes.map((text) => Number.parseInt(text, 16)));
+    for (const [counter, value] of Object.entries(statistics ?? {})) {
+      const least = before.get(name)?.[counter as keyof LinkStatistics] ?? -1n;
+      const most = after.get(name)?.[counter as keyof LinkStatistics] ?? -1n;
+      assert.ok(least <= value && value <= most, `${name} ${counter}: ${value}`);
+    }
+    assert.equal(Object.keys(statistics ?? {}).length, 8);
+  }
+});
+
+Deno.test("the kernel's addresses are those that getifaddrs(3) gives", () => {
+  using libc = new Libc();
+  const found = readNetwork(libc).addresses
+    .map(({ label, family, address, prefix }) => `${label} ${family} ${address}/${prefix}`);
+  const expected = Deno.networkInterfaces()
+    .map(({ name, family, cidr }) => `${name} ${family} ${cidr}`);
+  assert.ok(found.length > 0);
+  assert.deepEqual(found.sort(), expected.sort());
+});
+
+function attribute(type: number, bytes: readonly number[]): number[] {
+  const padding = Array<number>(-bytes.length & 3).fill(0);
+  return [...uint16(bytes.length + 4), ...uint16(type), ...bytes, ...padding];
+}
+
+function message(type: number, flags: number, body: readonly number[]): number[] {
+  const length = body.length + 16;
+  return [
+    ...uint32(length),
+    ...uint16(type),
+    ...uint16(flags),
+    ...uint32(1),
+    ...uint32(2),
+    ...body,
+  ];
+}
+
+function uint16(value: number): number[] {
+  return [value & 0xff, value >> 8];
+}
+
+function uint32(value: number): number[] {
+  return [...uint16(value & 0xffff), ...uint16(value >>> 16)];
+}
+
+const NAME = [...new TextEncoder().encode("eth0\0")];
+const LINK = message(16, 2, [
+  ...[0, 0, ...uint16(1), ...uint32(7), ...uint32(0), ...uint32(0)],
+  ...attribute(3, NAME),
+  ...attribute(1, [2, 0, 0, 0, 0, 1]),
+  ...attribute(23, Array.from({ length: 24 }, (_, index) => [index, ...Array(7).fill(0)]).flat()),
+]);
+// The far end of a point-to-point link is 10.0.0.2.
+const ADDRESS = message(20, 2, [
+  ...[2, 32, 0, 0, ...uint32(7)],
+  ...attribute(1, [10, 0, 0, 2]),
+  ...attribute(2, [10, 0, 0, 1]),
+  ...attribute(3, [...NAME.slice(0, 4), 0x3a, 0x31, 0]),
+]);
+
+Deno.test("a link and an address are read from their messages", () => {
+  using libc = new Libc();
+  const { messages, changed } = splitMessages(Uint8Array.from([...LINK, ...ADDRESS]));
+  const [link, address] = messages;
+  assert.ok(link !== undefined && address !== undefined);
+  assert.equal(changed, false);
+  assert.deepEqual(parseLink(link), {
+    name: "eth0",
+    index: 7,
+    hardwareAddress: Uint8Array.of(2, 0, 0, 0, 0, 1),
+    statistics: {
+      rxPackets: 0n,
+      txPackets: 1n,
+      rxBytes: 2n,
+      txBytes: 3n,
+      rxErrors: 4n,
+      txErrors: 5n,
+      // Dropped by the kernel, and missed by the hardware.
+      rxDropped: 6n + 15n,
+      txDropped: 7n,
+    },
+  });
+  assert.deepEqual(parseAddress(libc, address, new Map()), {
+    family: "IPv4",
+    address: "10.0.0.1",
+    prefix: 32,
+    label: "eth0:1",
+  });
+  assert.equal(parseLink(address), undefined);
+  assert.equal(splitMessages(Uint8Array.from(message(3, 0x12, []))).changed, true);
+});
+
+Deno.test("no datagram makes the parser fail, and no message reaches beyond it", async () => {
+  using libc = new Libc();
+  const whole = [...LINK, ...ADDRESS];
+  const datagram = fc.oneof(
+    fc.uint8Array({ maxLength: 200 }),
+    fc.array(fc.tuple(fc.nat(whole.length - 1), fc.nat(255)), { minLength: 1, maxLength: 8 }).map(
+      (changes) => {
+        const bytes = Uint8Array.from(whole);
+        for (const [index, byte] of changes) bytes[index] = byte;
+        return bytes;
+      },
+    ),
+    fc.nat(whole.length).map((length) => Uint8Array.from(whole.slice(0, length))),
+  );
+  await checkProperty("netlink datagrams", datagram, (bytes) => {
+    const { messages } = splitMessages(Uint8Array.from(bytes));
+    assert.ok(messages.reduce((sum, { body }) => sum + body.length + 16, 0) <= bytes.length);
+    for (const each of messages) {
+      parseLink(each);
+      parseAddress(libc, each, new Map([[7, "eth0"]]));
+    }
+  });
+});
