@@ -64,7 +64,7 @@ async function diskReply(host: Host, disk: BlockDevice): Promise<JsonObject> {
   const { files } = host;
   const slaves = slavesOf(files, disk);
   const alias = files.readAttribute(`${disk.path}/dm/name`);
-  const address = isVirtual(disk) ? undefined : diskAddress(files, disk);
+  const address = isVirtual(disk) ? undefined : diskAddress(files, host.diskSerials, disk);
   const health = address?.busType === "nvme" ? await nvmeHealth(host, disk) : undefined;
   return {
     name: devicePath(disk),

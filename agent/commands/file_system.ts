@@ -42,6 +42,6 @@ export function fileSystemReply(host: Host, mount: Mount): JsonObject {
     }),
     disk: device === undefined
       ? []
-      : diskAddresses(files, device).map((address) => diskAddressReply(address)),
+      : diskAddresses(files, host.diskSerials, device).map((address) => diskAddressReply(address)),
   };
 }

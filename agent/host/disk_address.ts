@@ -1,4 +1,5 @@
 import { type BlockDevice, devicePath, diskOf, isVirtual, slavesOf } from "./block_devices.ts";
+import type { DiskSerials } from "./disk_serials.ts";
 import type { KernelFiles } from "./kernel_files.ts";
 
 /** How a disk is attached: those of QAPI GuestDiskBusType that the agent can tell. */
@@ -52,14 +53,22 @@ interface Attachment {
  * The addresses of the disks that a block device is on: one for a partition or a disk, those of all
  * members for a device mapper or a RAID, none for a device in memory or in a file.
  */
-export function diskAddresses(files: KernelFiles, device: BlockDevice): DiskAddress[] {
-  if (!isVirtual(device)) return [diskAddress(files, device)];
+export function diskAddresses(
+  files: KernelFiles,
+  serials: DiskSerials,
+  device: BlockDevice,
+): DiskAddress[] {
+  if (!isVirtual(device)) return [diskAddress(files, serials, device)];
   const slaves = slavesOf(files, device) ?? [];
-  return slaves.flatMap((slave) => diskAddresses(files, slave));
+  return slaves.flatMap((slave) => diskAddresses(files, serials, slave));
 }
 
 /** The address of a disk or of a partition's disk, from the path of its device in sysfs. */
-export function diskAddress(files: KernelFiles, device: BlockDevice): DiskAddress {
+export function diskAddress(
+  files: KernelFiles,
+  serials: DiskSerials,
+  device: BlockDevice,
+): DiskAddress {
   const found = attachment(files, device.path);
   return {
     pciController: found.pciController,
@@ -68,7 +77,7 @@ export function diskAddress(files: KernelFiles, device: BlockDevice): DiskAddres
     bus: found.bus ?? 0,
     target: found.target ?? 0,
     unit: found.unit ?? 0,
-    serial: serialNumber(files, diskOf(files, device)),
+    serial: serials.read(files, diskOf(files, device)),
     device: devicePath(device),
   };
 }
@@ -182,18 +191,6 @@ function parseCcwAddress(path: string): CcwAddress | undefined {
     subchno: hexadecimal(match[3]),
     devno: hexadecimal(match[4]),
   };
-}
-
-/** virtio-blk, NVMe and MMC tell it as text; SCSI and ATA disks in a page of vital product data. */
-function serialNumber(files: KernelFiles, disk: BlockDevice): string | undefined {
-  for (const attribute of ["serial", "device/serial"]) {
-    const serial = files.readAttribute(`${disk.path}/${attribute}`);
-    if (serial !== undefined && serial !== "") return serial;
-  }
-  // Four bytes of header come first; none of them is decoded to more than one character.
-  const page = files.readAttribute(`${disk.path}/device/vpd_pg80`)?.slice(4);
-  const serial = page?.replaceAll("\0", "").trim();
-  return serial === "" ? undefined : serial;
 }
 
 function hexadecimal(digits = ""): number {

@@ -4,6 +4,7 @@ import { plant } from "../testing/fixture_tree.ts";
 import { checkProperty } from "../testing/property.ts";
 import { TemporaryDirectory } from "../testing/talos_temporary_directory.ts";
 import { diskAddress } from "./disk_address.ts";
+import { DiskSerials } from "./disk_serials.ts";
 import { KernelFiles } from "./kernel_files.ts";
 import { Libc } from "./libc.ts";
 
@@ -35,10 +36,13 @@ Deno.test("any path of a device and any page with a serial number give an addres
       [`${controller}/driver`]: `->../../../bus/pci/drivers/${name}`,
       [`${directory.path}/disk/device/vpd_pg80`]: Uint8Array.from(page),
     });
-    const address = diskAddress(files, { name: "disk", path });
+    const address = diskAddress(files, new DiskSerials(), { name: "disk", path });
     assert.ok([address.bus, address.target, address.unit].every(Number.isInteger));
     assert.equal(address.device, "/dev/disk");
-    const { serial } = diskAddress(files, { name: "disk", path: `${directory.path}/disk` });
+    const { serial } = diskAddress(files, new DiskSerials(), {
+      name: "disk",
+      path: `${directory.path}/disk`,
+    });
     assert.notEqual(serial, "");
     await Deno.remove(`${controller}/driver`);
   });

@@ -1,3 +1,4 @@
+import { DiskSerials } from "./disk_serials.ts";
 import { blockDeviceMounts, type MountSelection } from "./block_device_mounts.ts";
 import { fileStatus } from "./file_status.ts";
 import type { KernelFiles } from "./kernel_files.ts";
@@ -27,11 +28,12 @@ export interface OsInfo {
   readonly release: OsRelease;
 }
 
-/** What the agent knows of the host it runs on; every answer is read anew. */
+/** What the agent knows of the host it runs on; every answer is read anew, but for what never changes. */
 export class Host {
   readonly libc: Libc;
   readonly files: KernelFiles;
   readonly roots: HostRoots;
+  readonly diskSerials = new DiskSerials();
   readonly #network: () => Network;
 
   /** `network` stands for the kernel's lists in tests. */
@@ -70,14 +72,13 @@ export class Host {
 
   /** The time zone in use now. */
   timeZone(): TimeZone {
-    const seconds = Number(this.time() / 1_000_000_000n);
-    return hostTimeZone(this.libc, this.files, this.roots.rootfs, seconds);
+    return hostTimeZone(this.libc, this.files, this.roots.rootfs, Date.now() / 1000);
   }
 
   /** See `readNetworkInterfaces`. */
   networkInterfaces(): NetworkInterface[] {
-    const { procfs, sysfs } = this.roots;
-    return readNetworkInterfaces({ files: this.files, procfs, sysfs, network: this.#network });
+    const { files, roots: { procfs } } = this;
+    return readNetworkInterfaces({ files, procfs, network: this.#network });
   }
 
   /** The file systems on block devices: see `readMountTable` and `blockDeviceMounts`. */

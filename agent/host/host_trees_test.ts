@@ -120,20 +120,18 @@ const STATISTICS = {
   txDropped: 8n,
 };
 
-function link(name: string, index: number, ...hardwareAddress: number[]): Link {
-  const statistics = STATISTICS;
-  return { name, index, hardwareAddress: Uint8Array.from(hardwareAddress), statistics };
+function link(name: string, index: number, ...bytes: number[]): Link {
+  const hardwareAddress = Uint8Array.from(bytes);
+  return { name, index, hardwareAddress, hasDevice: name === "eth0", statistics: STATISTICS };
 }
 
 Deno.test("interfaces: default route first, then hardware, the loopback last", async () => {
   await using directory = await TemporaryDirectory.create();
   using libc = new Libc();
-  const net = "sys/class/net";
   const route = "Iface Destination Gateway Flags RefCnt Use Metric Mask MTU Window IRTT";
   await plant(directory.path, {
     "proc/net/route": `${route}\nbond0\t00000000\t0\t3\t0\t0\t9\t00000000\t0\t0\t0\n` +
       "eth1 00000000 0 3 0 0 1 00000000 0 0 0\neth0 0000A8C0 0 3 0 0 0 00FFFFFF 0 0 0\n",
-    [`${net}/eth0/device/vendor`]: "",
   });
   const v4: LinkAddress = { label: "eth1", family: "IPv4", address: "10.0.0.1", prefix: 24 };
   const addresses: LinkAddress[] = [
@@ -144,7 +142,6 @@ Deno.test("interfaces: default route first, then hardware, the loopback last", a
   const found = readNetworkInterfaces({
     files: new KernelFiles(libc),
     procfs: `${directory.path}/proc`,
-    sysfs: `${directory.path}/sys`,
     network: () => ({
       links: [
         link("lo", 1, 0, 0, 0, 0, 0, 0),

@@ -151,10 +151,8 @@ export class KernelFiles {
 
   /** Whether a path can be reached, whatever it is. */
   exists(path: string): boolean {
-    // Before anything is read: the configuration asks at the start of the agent.
-    const { open, close } = this.#libc.file;
-    const fd = open(this.#cString(path), OpenFlag.PATH | OpenFlag.CLOEXEC, 0);
-    if (fd >= 0) close(fd);
+    const fd = this.#open(path, OpenFlag.PATH);
+    if (fd >= 0) this.#libc.frequent.close(fd);
     return fd >= 0;
   }
 

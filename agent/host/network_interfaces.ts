@@ -17,7 +17,6 @@ export interface NetworkInterface {
 export interface NetworkSources {
   readonly files: KernelFiles;
   readonly procfs: string;
-  readonly sysfs: string;
   /** See `readNetwork`. */
   readonly network: () => Network;
 }
@@ -52,14 +51,14 @@ export function readNetworkInterfaces(sources: NetworkSources): NetworkInterface
   return result;
 }
 
-function inOrder(links: readonly Link[], { files, sysfs, procfs }: NetworkSources): Link[] {
+function inOrder(links: readonly Link[], { files, procfs }: NetworkSources): Link[] {
   // A kernel without IPv4 has no such file.
   const routes = files.readTextIfPresent(`${procfs}/net/route`) ?? "";
   const defaultRoute = defaultRouteInterface(routes);
-  const rank = ({ name }: Link): number => {
+  const rank = ({ name, hasDevice }: Link): number => {
     if (name === defaultRoute) return 0;
     if (name === "lo") return 3;
-    return files.exists(`${sysfs}/class/net/${name}/device`) ? 1 : 2;
+    return hasDevice ? 1 : 2;
   };
   return links.map((link) => ({ link, rank: rank(link) }))
     .sort((one, other) => one.rank - other.rank || one.link.index - other.link.index)
@@ -78,10 +77,12 @@ function defaultRouteInterface(text: string): string | undefined {
 
 /** The first six bytes; zeros where the interface has less. */
 function formatHardwareAddress(bytes: Uint8Array): string {
-  return Array.from(
-    { length: HARDWARE_ADDRESS_SIZE },
-    (_, index) => (bytes[index] ?? 0).toString(16).padStart(2, "0"),
-  ).join(":");
+  let text = "";
+  for (let index = 0; index < HARDWARE_ADDRESS_SIZE; index++) {
+    if (index > 0) text += ":";
+    text += (bytes[index] ?? 0).toString(16).padStart(2, "0");
+  }
+  return text;
 }
 
 /** As getifaddrs(3) has it. */

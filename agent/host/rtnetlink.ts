@@ -3,8 +3,6 @@ import { type Libc, LibcError } from "./libc.ts";
 
 const SOCKET_SYMBOLS = {
   socket: { parameters: ["i32", "i32", "i32"], result: "i32" },
-  send: { parameters: ["i32", "buffer", "usize", "i32"], result: "i32" },
-  recv: { parameters: ["i32", "buffer", "usize", "i32"], result: "i32" },
 } as const satisfies Deno.ForeignLibraryInterface;
 
 const AF_INET = 2;
@@ -29,6 +27,7 @@ const LINK_SIZE = 16;
 const IFLA_ADDRESS = 1;
 const IFLA_IFNAME = 3;
 const IFLA_STATS64 = 23;
+const IFLA_PARENT_DEV_NAME = 56;
 // struct rtnl_link_stats64 of Linux 2.6.35; later ones have more.
 const STATISTICS_SIZE = 23 * 8;
 const RTM_NEWADDR = 20;
@@ -37,6 +36,9 @@ const ADDRESS_SIZE = 8;
 const IFA_ADDRESS = 1;
 const IFA_LOCAL = 2;
 const IFA_LABEL = 3;
+
+const LINK_ATTRIBUTES = [IFLA_ADDRESS, IFLA_IFNAME, IFLA_STATS64, IFLA_PARENT_DEV_NAME];
+const ADDRESS_ATTRIBUTES = [IFA_ADDRESS, IFA_LOCAL, IFA_LABEL];
 
 // The kernel fills 32 KiB at most.
 const BUFFER_SIZE = 32 * 1024;
@@ -62,6 +64,8 @@ export interface Link {
   readonly index: number;
   /** All of its bytes; none for an interface that has no such address. */
   readonly hardwareAddress: Uint8Array;
+  /** Whether a device of a bus is behind it; Linux tells it from 5.14 on. */
+  readonly hasDevice: boolean;
   readonly statistics: LinkStatistics | undefined;
 }
 
@@ -145,13 +149,13 @@ function dump<T>(
 }
 
 function request(libc: Libc, fd: number, type: number, bodySize: number): void {
-  const { send } = libc.bind(SOCKET_SYMBOLS);
   const bytes = new Uint8Array(HEADER_SIZE + bodySize);
   const view = new DataView(bytes.buffer);
   view.setUint32(0, bytes.length, true);
   view.setUint16(4, type, true);
   view.setUint16(6, NLM_F_REQUEST | NLM_F_DUMP, true);
-  libc.check(send(fd, bytes, BigInt(bytes.length), 0), "ask the kernel for its network");
+  const count = libc.frequent.write(fd, bytes, BigInt(bytes.length));
+  libc.check(count, "ask the kernel for its network");
 }
 
 /** One datagram of a list, in `buffer`. */
@@ -160,8 +164,8 @@ function receive(
   fd: number,
   buffer: Uint8Array<ArrayBuffer>,
 ): Datagram & { readonly done: boolean } {
-  const { recv } = libc.bind(SOCKET_SYMBOLS);
-  const length = libc.check(recv(fd, buffer, BUFFER_LENGTH, 0), "receive from netlink");
+  const count = libc.frequent.read(fd, buffer, BUFFER_LENGTH);
+  const length = libc.check(count, "receive the kernel's network");
   const datagram = splitMessages(buffer.subarray(0, length));
   for (const { type, body } of datagram.messages) {
     if (type !== NLMSG_ERROR) continue;
@@ -192,7 +196,7 @@ export function splitMessages(datagram: Uint8Array<ArrayBuffer>): Datagram {
 /** The link that a message tells; undefined for one that tells none. */
 export function parseLink({ type, body }: NetlinkMessage): Link | undefined {
   if (type !== RTM_NEWLINK || body.length < LINK_SIZE) return undefined;
-  const attributes = parseAttributes(body, LINK_SIZE, [IFLA_ADDRESS, IFLA_IFNAME, IFLA_STATS64]);
+  const attributes = parseAttributes(body, LINK_SIZE, LINK_ATTRIBUTES);
   const name = attributes.get(IFLA_IFNAME);
   if (name === undefined) return undefined;
   const statistics = attributes.get(IFLA_STATS64);
@@ -201,6 +205,7 @@ export function parseLink({ type, body }: NetlinkMessage): Link | undefined {
     index: new DataView(body.buffer, body.byteOffset).getInt32(4, true),
     // A copy: the buffer is used again.
     hardwareAddress: new Uint8Array(attributes.get(IFLA_ADDRESS) ?? []),
+    hasDevice: attributes.has(IFLA_PARENT_DEV_NAME),
     statistics: statistics === undefined ? undefined : parseStatistics(statistics),
   };
 }
@@ -231,7 +236,7 @@ export function parseAddress(
 ): LinkAddress | undefined {
   if (type !== RTM_NEWADDR || body.length < ADDRESS_SIZE) return undefined;
   const view = new DataView(body.buffer, body.byteOffset);
-  const attributes = parseAttributes(body, ADDRESS_SIZE, [IFA_ADDRESS, IFA_LOCAL, IFA_LABEL]);
+  const attributes = parseAttributes(body, ADDRESS_SIZE, ADDRESS_ATTRIBUTES);
   // On a point-to-point link the other address is the peer's.
   const bytes = attributes.get(IFA_LOCAL) ?? attributes.get(IFA_ADDRESS);
   const label = attributes.get(IFA_LABEL);

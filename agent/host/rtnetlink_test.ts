@@ -30,16 +30,26 @@ async function procNetDev(): Promise<Map<string, LinkStatistics>> {
   }));
 }
 
+async function linkTarget(path: string): Promise<string | undefined> {
+  try {
+    return await Deno.readLink(path);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
+  }
+}
+
 Deno.test("the kernel's interfaces are those of sysfs, its counters those of procfs", async () => {
   using libc = new Libc();
   const before = await procNetDev();
   const { links } = readNetwork(libc);
   const after = await procNetDev();
   assert.deepEqual(new Set(links.map(({ name }) => name)), new Set(before.keys()));
-  for (const { name, index, hardwareAddress, statistics } of links) {
+  for (const { name, index, hardwareAddress, hasDevice, statistics } of links) {
     const attribute = async (file: string): Promise<string> =>
       (await Deno.readTextFile(`/sys/class/net/${name}/${file}`)).trim();
     assert.equal(index, Number(await attribute("ifindex")));
+    assert.equal(hasDevice, (await linkTarget(`/sys/class/net/${name}/device`)) !== undefined);
     const bytes = (await attribute("address")).split(":").filter((text) => text !== "");
     assert.deepEqual([...hardwareAddress], bytes.map((text) => Number.parseInt(text, 16)));
     for (const [counter, value] of Object.entries(statistics ?? {})) {
@@ -90,6 +100,7 @@ const NAME = [...new TextEncoder().encode("eth0\0")];
 const LINK = message(16, 2, [
   ...[0, 0, ...uint16(1), ...uint32(7), ...uint32(0), ...uint32(0)],
   ...attribute(3, NAME),
+  ...attribute(56, [...new TextEncoder().encode("virtio0\0")]),
   ...attribute(1, [2, 0, 0, 0, 0, 1]),
   ...attribute(23, Array.from({ length: 24 }, (_, index) => [index, ...Array(7).fill(0)]).flat()),
 ]);
@@ -111,6 +122,7 @@ Deno.test("a link and an address are read from their messages", () => {
     name: "eth0",
     index: 7,
     hardwareAddress: Uint8Array.of(2, 0, 0, 0, 0, 1),
+    hasDevice: true,
     statistics: {
       rxPackets: 0n,
       txPackets: 1n,

@@ -11,19 +11,24 @@ export function writeJson(value: JsonValue): string {
   if (typeof value === "number") return writeNumber(value);
   if (value === null || typeof value === "boolean" || typeof value === "bigint") return `${value}`;
   if (Array.isArray(value)) return `[${value.map(writeJson).join(", ")}]`;
-  const members: string[] = [];
+  let members = "";
   for (const [key, member] of Object.entries(value)) {
-    members.push(`${writeString(key)}: ${writeJson(member)}`);
+    if (members !== "") members += ", ";
+    members += `${writeString(key)}: ${writeJson(member)}`;
   }
-  return `{${members.join(", ")}}`;
+  return `{${members}}`;
 }
 
+// ASCII without what JSON escapes, and without DEL.
+const PLAIN = /^[ !#-[\]-~]*$/;
 // DEL and everything beyond ASCII.
-const NOT_PLAIN = /[\u007f-\uffff]/g;
+const NOT_ASCII = /[\u007f-\uffff]/g;
 
 function writeString(text: string): string {
+  // All names of members are plain, and most values.
+  if (PLAIN.test(text)) return `"${text}"`;
   return JSON.stringify(text).replace(
-    NOT_PLAIN,
+    NOT_ASCII,
     (unit) => `\\u${unit.charCodeAt(0).toString(16).toUpperCase().padStart(4, "0")}`,
   );
 }
