@@ -2,6 +2,7 @@ import { DiskSerials } from "./disk_serials.ts";
 import { blockDeviceMounts, type MountSelection } from "./block_device_mounts.ts";
 import { fileStatus } from "./file_status.ts";
 import type { KernelFiles } from "./kernel_files.ts";
+import { readKernelName } from "./kernel_name.ts";
 import type { Libc } from "./libc.ts";
 import { type Mount, readMountTable } from "./mount_table.ts";
 import { type NetworkInterface, readNetworkInterfaces } from "./network_interfaces.ts";
@@ -56,16 +57,16 @@ export class Host {
 
   /** The host name of this UTS namespace, the node's with `hostNetwork`. */
   hostName(): string {
-    return this.#kernel("hostname");
+    return readKernelName(this.libc).hostName;
   }
 
   /** The kernel and the operating system. */
   osInfo(): OsInfo {
+    const { release, version, machine } = readKernelName(this.libc);
     return {
-      kernelRelease: this.#kernel("osrelease"),
-      kernelVersion: this.#kernel("version"),
-      machine: this.files.readAttribute(`${this.roots.procfs}/sys/kernel/arch`) ??
-        Deno.build.arch,
+      kernelRelease: release,
+      kernelVersion: version,
+      machine,
       release: parseOsRelease(this.#osReleaseText()),
     };
   }
@@ -91,12 +92,6 @@ export class Host {
   /** All IP addresses of this network namespace, as text. */
   ownAddresses(): string[] {
     return this.#network().addresses.map(({ address }) => address);
-  }
-
-  #kernel(name: string): string {
-    const path = `${this.roots.procfs}/sys/kernel/${name}`;
-    // What is missing is an error, which readText words.
-    return this.files.readAttributeIfPresent(path) ?? this.files.readText(path);
   }
 
   #osReleaseText(): string {

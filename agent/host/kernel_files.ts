@@ -1,9 +1,9 @@
+import { decodeText } from "./decode_text.ts";
 import { Errno, type Libc, OpenFlag } from "./libc.ts";
 
 const BUFFER_SIZE = 32 * 1024;
 const BUFFER_LENGTH = BigInt(BUFFER_SIZE);
 const PATH_MAX = 4096n;
-const SHORT = 64;
 const AT_FDCWD = -100;
 // Offsets in struct linux_dirent64 (getdents64(2)).
 const ENTRY_LENGTH_OFFSET = 16;
@@ -202,20 +202,4 @@ export class KernelFiles {
     this.#buffer[written] = 0;
     return this.#buffer;
   }
-}
-
-/** The text from `start` to `end`. A decoder's call costs more than the bytes of most attributes. */
-function decodeText(
-  decoder: TextDecoder,
-  bytes: Uint8Array,
-  start: number,
-  end: number,
-): string {
-  let text = "";
-  for (let index = start; index < end; index++) {
-    const byte = bytes[index] ?? 0;
-    if (byte >= 0x80 || index - start > SHORT) return decoder.decode(bytes.subarray(start, end));
-    text += String.fromCharCode(byte);
-  }
-  return text;
 }

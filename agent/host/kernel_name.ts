@@ -1,0 +1,33 @@
+import { decodeText } from "./decode_text.ts";
+import type { Libc } from "./libc.ts";
+
+const UNAME_SYMBOLS = {
+  uname: { parameters: ["buffer"], result: "i32" },
+} as const satisfies Deno.ForeignLibraryInterface;
+
+// struct utsname of Linux: six texts of 65 bytes each, a NUL included.
+const FIELD_SIZE = 65;
+const FIELDS = 6;
+
+/** What uname(2) tells, but for the system's name. */
+export interface KernelName {
+  /** The host name of this UTS namespace. */
+  readonly hostName: string;
+  readonly release: string;
+  readonly version: string;
+  /** The processor, such as `x86_64`. */
+  readonly machine: string;
+}
+
+/** Asks the kernel for its name (uname(2)). */
+export function readKernelName(libc: Libc): KernelName {
+  const { uname } = libc.bind(UNAME_SYMBOLS);
+  const bytes = new Uint8Array(FIELDS * FIELD_SIZE);
+  libc.check(uname(bytes), "uname");
+  const decoder = new TextDecoder();
+  const field = (index: number): string => {
+    const start = index * FIELD_SIZE;
+    return decodeText(decoder, bytes, start, bytes.indexOf(0, start));
+  };
+  return { hostName: field(1), release: field(2), version: field(3), machine: field(4) };
+}
