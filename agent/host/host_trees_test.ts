@@ -181,5 +181,12 @@ Deno.test("a host without /etc/localtime is at UTC, one with a zone file at its 
     "etc/localtime": "->/zones/Test",
   });
   assert.deepEqual(zone(), { zone: "CEST", offset: 7200 });
+  await plant(directory.path, {
+    "zones/Test": `${body}${body}\nCEST-2\n`.replaceAll("CEST", "EEST").replaceAll(
+      "\x1c\x20",
+      "\x2a\x30",
+    ),
+  });
+  assert.deepEqual(zone(), { zone: "EEST", offset: 10800 });
   assert.equal(Deno.env.get("TZ"), undefined);
 });

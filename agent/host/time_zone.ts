@@ -7,6 +7,8 @@ const TM_SIZE = 56;
 const TM_GMTOFF_OFFSET = 40;
 const TM_ZONE_OFFSET = 48;
 
+const TZ = cString("TZ");
+
 /** A time zone as guest-get-timezone reports it. */
 export interface TimeZone {
   /** The abbreviation in use, such as `CEST`. */
@@ -28,22 +30,25 @@ export function hostTimeZone(
   rootfs: string,
   seconds: number,
 ): TimeZone {
-  if ((Deno.env.get("TZ") ?? "") === "") {
-    const path = resolveInRoot(files, rootfs, "/etc/localtime");
-    if (!files.exists(path)) return { zone: "UTC", offset: 0 };
-    return withTimeZone(libc, `:${path}`, () => localTime(libc, seconds));
-  }
-  return localTime(libc, seconds);
+  // Without TZ glibc looks at /etc/localtime by itself, and is at UTC where there is none.
+  if (rootfs === "/" || (Deno.env.get("TZ") ?? "") !== "") return localTime(libc, seconds);
+  const path = resolveInRoot(files, rootfs, "/etc/localtime");
+  if (!files.exists(path)) return { zone: "UTC", offset: 0 };
+  return withTimeZone(libc, `:${path}`, () => localTime(libc, seconds));
 }
 
-/** TZ is glibc's only way to name a zone file; it is put back, since children would inherit it. */
+/**
+ * TZ is glibc's only way to name a zone file; it is put back, since children would inherit it. glibc
+ * must see that, or it would not look at a file of the same name again.
+ */
 function withTimeZone<T>(libc: Libc, value: string, run: () => T): T {
-  const { setenv, unsetenv } = libc.time;
-  libc.check(setenv(cString("TZ"), cString(value), 1), "setenv TZ");
+  const { setenv, unsetenv, tzset } = libc.time;
+  libc.check(setenv(TZ, cString(value), 1), "setenv TZ");
   try {
     return run();
   } finally {
-    unsetenv(cString("TZ"));
+    unsetenv(TZ);
+    tzset();
   }
 }
 
