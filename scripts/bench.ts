@@ -1,3 +1,4 @@
+import { eventLoopRow, pingWhileFreezingRow } from "./benchmark/freeze_rows.ts";
 import { readRows } from "./benchmark/read_rows.ts";
 import { formatTable, type Row, rowsOrFailure } from "./benchmark/row.ts";
 import { shutdownRow } from "./benchmark/shutdown_row.ts";
@@ -20,9 +21,13 @@ async function bench(quick: boolean): Promise<readonly Row[]> {
     ["commands that read", () => readRows(OURS, peer)],
     ["start", async () => [await startRow(OURS)]],
     ["telemetry", () => telemetryRows(OURS)],
+    ["freeze", async () => [await eventLoopRow()]],
     ["slow reader", () => slowReaderRows(OURS, peer)],
     ["shutdown", async () => [await shutdownRow(OURS)]],
-    ...quick ? [] : [["VM", () => vmRows(OURS, peer)] as const],
+    ...quick ? [] : [
+      ["VM", () => vmRows(OURS, peer)] as const,
+      ["freeze in the VM", async () => [await pingWhileFreezingRow()]] as const,
+    ],
   ];
   const rows: Row[] = [];
   for (const [what, measure] of measurements) {

@@ -12,6 +12,9 @@ export interface Session {
    */
   read(): Promise<Uint8Array | undefined>;
 
+  /** Whether a reply can still reach the client: a socket's client may send no more and still read. */
+  takesReply(): boolean;
+
   /**
    * Sends all bytes, and waits as long as the client does not read them.
    *

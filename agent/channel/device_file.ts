@@ -79,6 +79,7 @@ export class DeviceFile implements AsyncDisposable {
           early = undefined;
           return Promise.resolve(bytes);
         },
+        takesReply: () => !this.#closed && this.#generation === generation,
         write: (bytes) => this.#write(bytes, generation),
       };
     }

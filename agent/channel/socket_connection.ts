@@ -14,7 +14,7 @@ export class SocketConnection implements Session, AsyncDisposable {
   readonly #readiness: Readiness;
   readonly #nextRequest: NextRequest;
   readonly #buffer = new Uint8Array(READ_SIZE);
-  #waiting: Promise<unknown> | undefined;
+  #waiting: Promise<void> | undefined;
   #closed = false;
 
   /**
@@ -39,6 +39,11 @@ export class SocketConnection implements Session, AsyncDisposable {
       if (!this.#nextRequest.comesAtOnce()) await this.#change();
     }
     return undefined;
+  }
+
+  /** See `Session`. */
+  takesReply(): boolean {
+    return !this.#closed && !this.#readiness.isHungUp();
   }
 
   /** See `Session`. */
@@ -88,9 +93,15 @@ export class SocketConnection implements Session, AsyncDisposable {
     throw this.#libc.errorOf(errno, `${what} ${this.client}`);
   }
 
+  /** A `read` and a `write` may wait at the same time. */
   async #change(): Promise<void> {
-    this.#waiting = this.#readiness.edge();
+    this.#waiting ??= this.#nextEdge();
     await this.#waiting;
+  }
+
+  async #nextEdge(): Promise<void> {
+    await this.#readiness.edge();
+    this.#waiting = undefined;
     this.#nextRequest.othersHadTheirTurn();
   }
 }

@@ -1,12 +1,26 @@
-import type { Channel } from "../channel/channel.ts";
+import type { Channel, Session } from "../channel/channel.ts";
 import type { Dispatcher } from "../protocol/dispatcher.ts";
-import { JsonMessageStream } from "../protocol/json_message_stream.ts";
+import { type JsonMessage, JsonMessageStream } from "../protocol/json_message_stream.ts";
 import type { Publish } from "../telemetry/activity.ts";
 import type { Log } from "../telemetry/log.ts";
+
+/** A command that takes longer is not waited for alone: its client is listened to meanwhile. */
+const LONG_COMMAND_MS = 20;
+/** A guest-sync that comes earlier was sent together with the command, by one who waits for both. */
+const GIVE_UP_MS = 1_000;
+/** What is read from a client while its command runs: nobody sends more who waits for the reply. */
+const MOST_BYTES_AHEAD = 64 * 1024;
+
+const LATE = Symbol("the command takes long");
+const GIVEN_UP = Symbol("the client waits no more");
 
 /**
  * Serves a channel until it is disposed of: one session after the other, one request after the other,
  * each answered before the next is looked at. Half a request ends with its session.
+ *
+ * A freeze or a trim can take minutes. Who does not wait for its reply any more, because it leaves or
+ * sends guest-sync after a while, is answered at once all the same: the reply is dropped, the command goes on, and
+ * beside it run those commands that run while file systems are frozen. Others wait for its end.
  */
 export async function serve<Context>(
   channel: Channel,
@@ -14,25 +28,149 @@ export async function serve<Context>(
   log: Log,
   publish: Publish,
 ): Promise<void> {
+  const requests = new Requests(dispatcher, log);
   for await (const session of channel.sessions()) {
     const path = session.client;
     log.debug("client connected", { client: path });
     publish({ kind: "port", state: "connected", path, reason: undefined });
-    const stream = new JsonMessageStream();
+    const input = new SessionInput(session, publish);
     for (
-      let bytes = await session.read();
-      bytes !== undefined;
-      bytes = await session.read()
+      let message = await input.next();
+      message !== undefined;
+      message = await input.next()
     ) {
-      publish({ kind: "received", bytes: bytes.length });
-      for (const message of stream.feed(bytes)) {
-        const reply = await dispatcher.dispatch(message, path);
-        if (reply === undefined) continue;
-        if (await session.write(reply)) publish({ kind: "sent", bytes: reply.length });
-        else log.debug("reply dropped, the client has left", { bytes: reply.length });
-      }
+      const reply = await requests.run(message, input);
+      if (reply === undefined) continue;
+      if (await session.write(reply)) publish({ kind: "sent", bytes: reply.length });
+      else log.debug("reply dropped, the client has left", { bytes: reply.length });
     }
     log.debug("client left", { client: path });
     publish({ kind: "port", state: "waiting", path, reason: undefined });
+  }
+  await requests.allDone();
+}
+
+/** The messages of a session, read when they are asked for. */
+class SessionInput {
+  readonly client: string;
+  /** All that the client has sent was read, and there will be no more. */
+  ended = false;
+  readonly #session: Session;
+  readonly #publish: Publish;
+  readonly #stream = new JsonMessageStream();
+  readonly #messages: JsonMessage[] = [];
+  #reading: Promise<number> | undefined;
+
+  constructor(session: Session, publish: Publish) {
+    this.client = session.client;
+    this.#session = session;
+    this.#publish = publish;
+  }
+
+  /** Whether a reply can still reach the client, also one that sends no more. */
+  takesReply(): boolean {
+    return this.#session.takesReply();
+  }
+
+  /** How many messages wait to be taken. */
+  get waiting(): number {
+    return this.#messages.length;
+  }
+
+  /** The next message; undefined when the client has left. */
+  async next(): Promise<JsonMessage | undefined> {
+    while (this.#messages.length === 0 && !this.ended) await this.read();
+    return this.#messages.shift();
+  }
+
+  /** Whether one of the messages that wait, from `index` on, is such. */
+  hasFrom(index: number, condition: (message: JsonMessage) => boolean): boolean {
+    return this.#messages.slice(index).some(condition);
+  }
+
+  /** Reads once, and gives how many bytes; a read that is under way already is joined. */
+  read(): Promise<number> {
+    this.#reading ??= this.#read();
+    return this.#reading;
+  }
+
+  async #read(): Promise<number> {
+    const bytes = await this.#session.read();
+    this.#reading = undefined;
+    if (bytes === undefined) {
+      this.ended = true;
+      return 0;
+    }
+    this.#publish({ kind: "received", bytes: bytes.length });
+    this.#messages.push(...this.#stream.feed(bytes));
+    return bytes.length;
+  }
+}
+
+/** Runs requests, and keeps those apart that nobody waits for any more. */
+class Requests<Context> {
+  readonly #dispatcher: Dispatcher<Context>;
+  readonly #log: Log;
+  readonly #givenUp = new Set<Promise<unknown>>();
+
+  constructor(dispatcher: Dispatcher<Context>, log: Log) {
+    this.#dispatcher = dispatcher;
+    this.#log = log;
+  }
+
+  /** The reply; undefined when there is none, or nobody who waits for it. */
+  async run(message: JsonMessage, input: SessionInput): Promise<Uint8Array | undefined> {
+    const wait = new AbortController();
+    const running = this.#givenUp.size === 0 || this.#dispatcher.runsBeside(message)
+      ? this.#dispatcher.dispatch(message, input.client)
+      : this.#runAlone(message, input.client, wait.signal);
+    const outcome = await this.#watch(running, input);
+    if (outcome !== GIVEN_UP) return outcome;
+    wait.abort();
+    this.#log.info("a command goes on, but its client does not wait for it any more", {
+      client: input.client,
+    });
+    this.#givenUp.add(running);
+    void running.finally(() => this.#givenUp.delete(running));
+    return undefined;
+  }
+
+  /** Waits for the end of what was given up. */
+  async allDone(): Promise<void> {
+    await Promise.all(this.#givenUp);
+  }
+
+  /** Runs it after all that was given up, unless it is given up itself before. */
+  async #runAlone(
+    message: JsonMessage,
+    client: string,
+    givenUp: AbortSignal,
+  ): Promise<Uint8Array | undefined> {
+    await this.allDone();
+    return givenUp.aborted ? undefined : await this.#dispatcher.dispatch(message, client);
+  }
+
+  async #watch(
+    running: Promise<Uint8Array | undefined>,
+    input: SessionInput,
+  ): Promise<Uint8Array | undefined | typeof GIVEN_UP> {
+    const started = performance.now();
+    const late = Promise.withResolvers<typeof LATE>();
+    const timer = setTimeout(() => late.resolve(LATE), LONG_COMMAND_MS);
+    const first = await Promise.race([running, late.promise]);
+    clearTimeout(timer);
+    if (first !== LATE) return first;
+    const done = running.then((reply) => ({ reply }));
+    for (let ahead = 0; ahead < MOST_BYTES_AHEAD && !input.ended;) {
+      const known = input.waiting;
+      const next = await Promise.race([done, input.read()]);
+      if (typeof next !== "number") return next.reply;
+      ahead += next;
+      const resynchronizes = (message: JsonMessage) => this.#dispatcher.resynchronizes(message);
+      const waitedLong = performance.now() - started >= GIVE_UP_MS;
+      if (waitedLong && input.hasFrom(known, resynchronizes)) return GIVEN_UP;
+      if (input.ended && !input.takesReply()) return GIVEN_UP;
+    }
+    return await running;
   }
 }

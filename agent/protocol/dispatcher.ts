@@ -27,7 +27,7 @@ const encoder = new TextEncoder();
 
 /**
  * Runs requests: finds the command, asks the policy, checks the arguments, runs the handler, and makes
- * the reply's bytes. One request at a time: the caller waits for a reply before it gives the next.
+ * the reply's bytes. One request at a time, but for those that `runsBeside` names.
  */
 export class Dispatcher<Context> {
   readonly #commands: ReadonlyMap<string, Command<Context>>;
@@ -102,6 +102,27 @@ export class Dispatcher<Context> {
       done("error", qapiError.message);
       return errorReply(qapiError, id);
     }
+  }
+
+  /** Whether the message is a request by which a client finds its place again: no reply is lost on it. */
+  resynchronizes(message: JsonMessage): boolean {
+    return this.#commandOf(message)?.unblockable === true;
+  }
+
+  /**
+   * Whether a message can be handled while another command runs whose client has given it up: it is
+   * one of those that run while file systems are frozen, or will be refused.
+   */
+  runsBeside(message: JsonMessage): boolean {
+    const command = this.#commandOf(message);
+    return command === undefined || command.unblockable === true ||
+      command.whileFrozen !== undefined || this.#policy.whyDisabled(command) !== undefined;
+  }
+
+  #commandOf(message: JsonMessage): Command<Context> | undefined {
+    if ("error" in message || !isJsonObject(message.value)) return undefined;
+    const name = message.value["execute"];
+    return typeof name === "string" ? this.#commands.get(name) : undefined;
   }
 
   #find(name: string): Command<Context> {

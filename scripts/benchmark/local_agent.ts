@@ -24,8 +24,16 @@ export class LocalAgent implements AsyncDisposable {
     this.#directory = directory;
   }
 
-  /** Starts ours or qemu-ga, which take the same options; does not wait for it. */
-  static async start(program: string, options: readonly string[] = []): Promise<LocalAgent> {
+  /**
+   * Starts ours or qemu-ga, which take the same options; does not wait for it.
+   *
+   * @param environment variables for it; it gets no others
+   */
+  static async start(
+    program: string,
+    options: readonly string[] = [],
+    environment: Readonly<Record<string, string>> = {},
+  ): Promise<LocalAgent> {
     const directory = await TemporaryDirectory.create();
     const { path } = directory;
     const command = new Deno.Command(program, {
@@ -36,7 +44,7 @@ export class LocalAgent implements AsyncDisposable {
       // What the scripts set for Deno is not there where the agent is used. HTTP is for the rows that
       // measure it.
       clearEnv: true,
-      env: { QGA_LISTEN_ADDRESS: "none" },
+      env: { QGA_LISTEN_ADDRESS: "none", ...environment },
       stdin: "null",
       stdout: "null",
       stderr: "null",

@@ -1,4 +1,7 @@
 import { freePort } from "../../agent/testing/free_port.ts";
+import { createAuthority, issueServer } from "../../agent/testing/pki.ts";
+import { TemporaryDirectory } from "../../agent/testing/talos_temporary_directory.ts";
+import { httpReady } from "./http_ready.ts";
 import { LocalAgent } from "./local_agent.ts";
 import { RawClient } from "./raw_client.ts";
 import { measuredRow, median, type Row } from "./row.ts";
@@ -32,31 +35,51 @@ async function scrape(url: string): Promise<number> {
   return performance.now() - start;
 }
 
-/** HTTP is served a moment after the port. */
-async function firstScrape(url: string): Promise<void> {
-  for (const end = performance.now() + 10_000;;) {
-    try {
-      await scrape(url);
-      return;
-    } catch (error) {
-      if (!(error instanceof TypeError) || performance.now() > end) throw error;
-    }
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
-}
-
+/** With an API server that takes an Event, of a shutdown that fails. */
 async function memoryAndScrapeRows(program: string): Promise<readonly Row[]> {
-  const { agent, url } = await startWithHttp(program);
-  await using _agent = agent;
+  await using directory = await TemporaryDirectory.create();
+  const authority = await createAuthority({ keyType: "ecdsa" });
+  const identity = await issueServer(authority, { ips: ["127.0.0.1"] });
+  const event = Promise.withResolvers<void>();
+  await using server = Deno.serve({
+    hostname: "127.0.0.1",
+    port: 0,
+    cert: identity.certificate,
+    key: identity.key,
+    onListen: () => {},
+  }, async (request) => {
+    await request.text();
+    event.resolve();
+    return Response.json({}, { status: 201 });
+  });
+  await directory.write("token", "token");
+  await directory.write("ca.crt", authority.certificate);
+  const address = `127.0.0.1:${freePort()}`;
+  const options = ["--listen-address", address, "--kubernetes-events"];
+  await using agent = await LocalAgent.start(
+    "scripts/benchmark/in_pod",
+    [...options, "--talosconfig", "/nonexistent"],
+    {
+      AGENT: await Deno.realPath(program),
+      SERVICE_ACCOUNT: directory.path,
+      KUBERNETES_SERVICE_HOST: "127.0.0.1",
+      KUBERNETES_SERVICE_PORT: `${server.addr.port}`,
+      NODE_NAME: "node",
+    },
+  );
   using client = await RawClient.connect(agent.socket);
   await client.firstSync();
-  await firstScrape(url);
+  const url = `http://${address}/metrics`;
+  await httpReady(url);
+  await client.send('{"execute":"guest-shutdown"}\n');
+  await client.receiveLine();
+  await event.promise;
   for (let request = 0; request < 1_000; request++) await client.ping();
   const times: number[] = [];
   for (let count = 0; count < SCRAPES; count++) times.push(await scrape(url));
   return [
     measuredRow({
-      what: "RSS with HTTP, 1000 requests, 100 scrapes",
+      what: "RSS with HTTP, Events, 1000 requests, 100 scrapes",
       unit: "MiB",
       ours: await agent.memoryMiB("VmRSS"),
       must: { most: 60 },
@@ -109,7 +132,7 @@ async function scrapedPingRow(program: string): Promise<Row> {
     await using _agent = agent;
     using client = await RawClient.connect(agent.socket);
     await client.firstSync();
-    await firstScrape(url);
+    await httpReady(url);
     for (let turn = 0; turn < TURNS; turn++) {
       unscraped.push(...await pingTimes(client));
       const stop = new AbortController();

@@ -231,6 +231,31 @@ Deno.test("file systems are frozen and thawed by the compiled agent", async (t) 
     equal(await status(agent), "thawed");
   });
 
+  await t.step("a client that gives a freeze up is answered while it lasts", async () => {
+    await using agent = await guest.agent();
+    await agent.sync(SLOW);
+    await node.dirtySlowDisk(48);
+    await trace.clear();
+    await agent.request("guest-fsfreeze-freeze");
+    // The third is the beginning of the second freeze, which has to write all that.
+    await node.run(`${FreezeTrace.waitCommand(3)}; sleep 1`);
+    await agent.sync(SLOW);
+    const times: number[] = [];
+    for (let count = 0; count < 20; count++) {
+      const asked = performance.now();
+      deepEqual(await agent.execute("guest-ping"), {});
+      times.push(performance.now() - asked);
+    }
+    equal(await status(agent), "frozen");
+    const { calls } = await trace.read();
+    equal(calls[1]?.ended, undefined, "the freeze was over before the test");
+    match((await errorOf(agent.execute("guest-get-fsinfo"))).description, /frozen state/);
+    equal(await thaw(agent), 2);
+    await node.waitForWriters();
+    equal(await status(agent), "thawed");
+    console.log(`slowest of 20 pings while a freeze lasts: ${Math.max(...times).toFixed(1)} ms`);
+  });
+
   await t.step("the time limit thaws", async () => {
     await node.run(
       "kill $(cat /run/agent.pid); while [ -d /proc/$(cat /run/agent.pid) ]; do :; done",
