@@ -46,6 +46,8 @@ const DEFAULT_FORCE_RETRY_MS = [1000, 2000, 4000, 8000];
 
 /** What came of a power action, for who is told. */
 interface PowerOutcome {
+  /** Whether a command asks for it; default true. */
+  readonly requested?: boolean;
   readonly outcome: "accepted" | "failed" | "repeated";
   /** gRPC code's name. */
   readonly code?: string | undefined;
@@ -149,9 +151,10 @@ export class TalosPower implements Disposable {
     return this.#now() - underWay.acceptedAt < FORGET_AFTER_MS ? underWay : undefined;
   }
 
-  async #call(action: string, call: PowerCall): Promise<void> {
+  async #call(action: PowerAction | "force", call: PowerCall): Promise<void> {
     const { log, talosconfig } = this.#options;
     const started = this.#now();
+    const requested = action !== "force";
     const milliseconds = (): number => Math.round(this.#now() - started);
     const detail = call.method === "Shutdown" ? { force: call.force } : { mode: call.mode };
     try {
@@ -163,7 +166,7 @@ export class TalosPower implements Disposable {
       this.#underWay = { method: call.method, acceptedAt: this.#now() };
       clearTimeout(this.#forceTimer);
       const seconds = milliseconds() / 1000;
-      this.#publish(call, { outcome: "accepted", code: "OK", seconds });
+      this.#publish(call, { outcome: "accepted", code: "OK", seconds, requested });
       log.info("power action accepted by Talos", {
         action,
         method: call.method,
@@ -187,6 +190,7 @@ export class TalosPower implements Disposable {
         code: await codeOf(error),
         error: reason,
         seconds: milliseconds() / 1000,
+        requested,
       });
       throw error;
     }
@@ -197,6 +201,7 @@ export class TalosPower implements Disposable {
       kind: "power",
       action: call.method === "Shutdown" ? "shutdown" : "reboot",
       forced: call.method === "Shutdown" && call.force,
+      requested: outcome.requested ?? true,
       outcome: outcome.outcome,
       code: outcome.code,
       error: outcome.error,

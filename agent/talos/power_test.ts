@@ -131,6 +131,10 @@ Deno.test("a shutdown that drains for too long is forced, once", async () => {
   assert(first !== undefined && second !== undefined && second - first >= 150);
   await new Promise((resolve) => setTimeout(resolve, 300));
   assert.equal(bench.api.calls.all.length, 2);
+  assert.deepEqual(
+    bench.activity.of("power").map(({ forced, requested }) => ({ forced, requested })),
+    [{ forced: false, requested: true }, { forced: true, requested: false }],
+  );
 });
 
 Deno.test("a shutdown is never forced without a drain timeout, nor twice with 0", async () => {

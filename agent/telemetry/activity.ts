@@ -99,6 +99,8 @@ export type Activity =
     readonly kind: "power";
     readonly action: "shutdown" | "reboot";
     readonly forced: boolean;
+    /** False for the forced shutdown that the agent makes itself, after the time for the drain. */
+    readonly requested: boolean;
     readonly outcome: "accepted" | "failed" | "repeated";
     /** gRPC code's name; undefined when no call was made. */
     readonly code: string | undefined;

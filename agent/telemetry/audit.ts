@@ -7,7 +7,7 @@ const LONGEST_REASON = 1_000;
 
 /**
  * Makes audit lines (`audit: true`) of what acts on the machine: each such command with its outcome,
- * and each thaw that no command asked for. Other requests are details for who looks for a fault.
+ * and each thaw and each forced shutdown that no command asked for. Other requests are details for who looks for a fault.
  *
  * Neither has a command's arguments in it, nor an error that could repeat them, where they can be
  * secrets: passwords, keys, and what files and programs are given.
@@ -40,6 +40,16 @@ export function auditor(audit: Log, log: Log): Publish {
         seconds: rounded(frozenSeconds),
         reason,
         count,
+      });
+    } else if (activity.kind === "power" && !activity.requested) {
+      const { action, outcome, seconds, error } = activity;
+      audit.info("audit", {
+        audit: true,
+        action,
+        outcome: outcome === "accepted" ? "success" : "error",
+        seconds: rounded(seconds),
+        reason: "drain-timeout",
+        error: error?.slice(0, LONGEST_REASON),
       });
     } else if (activity.kind === "thaw-failed" && activity.reason !== "command") {
       const { reason, error } = activity;

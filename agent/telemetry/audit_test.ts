@@ -53,3 +53,17 @@ Deno.test("thaws that no command asked for leave an audit line, too", () => {
     [["thaw", "timer", "success"], ["thaw", "signal", "error"]],
   );
 });
+
+Deno.test("a shutdown that the agent forces itself leaves an audit line, too", () => {
+  const audit = new LogRecorder();
+  const publish = auditor(audit, new LogRecorder());
+  const power = { kind: "power", action: "shutdown", code: "OK", seconds: 0.5 } as const;
+  const accepted = { ...power, outcome: "accepted", error: undefined } as const;
+  publish({ ...accepted, forced: false, requested: true });
+  publish({ ...accepted, forced: true, requested: false });
+  publish({ ...power, outcome: "failed", error: "Talos refused", forced: true, requested: false });
+  assert.deepEqual(
+    audit.lines.map(({ fields }) => [fields["action"], fields["reason"], fields["outcome"]]),
+    [["shutdown", "drain-timeout", "success"], ["shutdown", "drain-timeout", "error"]],
+  );
+});

@@ -137,7 +137,13 @@ Deno.test("freezes, thaws and trims", async () => {
 });
 
 Deno.test("power actions, Talos calls and credentials", async () => {
-  const power = { kind: "power", code: "OK", error: undefined, seconds: 1 } as const;
+  const power = {
+    kind: "power",
+    requested: true,
+    code: "OK",
+    error: undefined,
+    seconds: 1,
+  } as const;
   const values = await series(
     { ...power, action: "shutdown", forced: false, outcome: "accepted" },
     { ...power, action: "shutdown", forced: true, outcome: "failed" },

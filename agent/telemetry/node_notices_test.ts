@@ -41,6 +41,7 @@ class Recorder implements Disposable {
 
 const POWER = {
   kind: "power",
+  requested: true,
   action: "shutdown",
   forced: false,
   outcome: "accepted",
