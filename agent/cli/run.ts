@@ -58,17 +58,24 @@ export async function run(words: readonly string[]): Promise<number> {
   lines.sendTo(openLog(config, inBackground));
   using _pidfile = config.pidfile === undefined ? undefined : new Pidfile(libc, config.pidfile);
   await using channel = openChannel(config, agent, log, feed.publish);
-  using _signals = stopOnSignals(agent, channel, log);
-  if (inBackground) reportReady();
-  log.info("agent started", { version: versionLine(), method: config.method });
   let portLoopEnded = false;
   const served = serve(channel, agent.dispatcher, log, feed.publish)
     .finally(() => portLoopEnded = true);
+  // The host may be waiting already.
+  await Promise.race([served, nextTurn()]);
+  using _signals = stopOnSignals(agent, channel, log);
+  if (inBackground) reportReady();
+  log.info("agent started", { version: versionLine(), method: config.method });
   await using _rest = startTheRest(config, agent, feed, log, () => portLoopEnded);
   await served;
   await agent.stop();
   log.info("agent stopped");
   return 0;
+}
+
+/** Lets the event loop do what there is to do. */
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve));
 }
 
 function print(text: string): number {
