@@ -133,7 +133,7 @@ export class DeviceFile implements AsyncDisposable {
         return undefined;
       }
       if (ended) return undefined;
-      if (!this.#nextRequest.comesAtOnce()) await this.#edgeAfter(edges);
+      if (!this.#nextRequest.lookAgain()) await this.#edgeAfter(edges);
     }
     return undefined;
   }

@@ -1,16 +1,17 @@
 import type { Readiness } from "../host/readiness.ts";
 
-// How long the whole process waits for the next request of a client that has just been answered, and
-// how often in a row. Most clients send it at once, and asking another thread to wait for it takes
-// longer than all the rest of a request.
-const NEXT_REQUEST_MS = 1;
-const NEXT_REQUESTS = 32;
+// Most clients send the next request as soon as they have been answered, and asking another thread to
+// wait for it takes longer than all the rest of a request; so does waking a processor that sleeps. So
+// the whole process looks for it for a moment, then sleeps for it, and not more often in a row than
+// others can wait.
 const LOOKS = 100;
+const SLEEP_MS = 1;
+const REQUESTS_IN_ROW = 32;
 
-/** Waits on the spot for the next request of a client that has just been answered. */
+/** Decides how the next request of a client is waited for that has just been answered. */
 export class NextRequest {
   readonly #readiness: Readiness;
-  #answered = false;
+  #looks = 0;
   #inRow = 0;
 
   /** @param readiness of the client's descriptor */
@@ -20,22 +21,24 @@ export class NextRequest {
 
   /** Call it when the client has been answered. */
   answered(): void {
-    this.#answered = true;
+    if (this.#inRow >= REQUESTS_IN_ROW) return;
+    this.#inRow++;
+    this.#looks = LOOKS;
   }
 
-  /** Whether there is something to read now, or was in a moment; blocks the thread meanwhile. */
-  comesAtOnce(): boolean {
-    if (!this.#answered || this.#inRow >= NEXT_REQUESTS) return false;
-    this.#answered = false;
-    this.#inRow++;
-    for (let look = 0; look < LOOKS; look++) {
-      if (this.#readiness.blockForInput(0)) return true;
-    }
-    return this.#readiness.blockForInput(NEXT_REQUEST_MS);
+  /**
+   * Whether to try and read again at once, for there was nothing; the last time it blocks the thread
+   * before. When not, the event loop has to tell.
+   */
+  lookAgain(): boolean {
+    if (this.#looks === 0) return false;
+    this.#looks--;
+    return this.#looks > 0 || this.#readiness.blockForInput(SLEEP_MS);
   }
 
   /** Call it when the event loop had its turn. */
   othersHadTheirTurn(): void {
+    this.#looks = 0;
     this.#inRow = 0;
   }
 }

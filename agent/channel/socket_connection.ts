@@ -36,7 +36,7 @@ export class SocketConnection implements Session, AsyncDisposable {
       const count = this.#libc.frequent.read(this.#fd, this.#buffer, READ_LENGTH);
       if (count > 0) return this.#buffer.subarray(0, count);
       if (count === 0 || !this.#isOnlyNotReady("read from")) return undefined;
-      if (!this.#nextRequest.comesAtOnce()) await this.#change();
+      if (!this.#nextRequest.lookAgain()) await this.#change();
     }
     return undefined;
   }

@@ -34,11 +34,12 @@ export async function serve<Context>(
     log.debug("client connected", { client: path });
     publish({ kind: "port", state: "connected", path, reason: undefined });
     const input = new SessionInput(session, publish);
-    for (
-      let message = await input.next();
-      message !== undefined;
-      message = await input.next()
-    ) {
+    while (!input.ended || input.waiting > 0) {
+      const message = input.take();
+      if (message === undefined) {
+        await input.read();
+        continue;
+      }
       const reply = await requests.run(message, input);
       if (reply === undefined) continue;
       if (await session.write(reply)) publish({ kind: "sent", bytes: reply.length });
@@ -77,9 +78,8 @@ class SessionInput {
     return this.#messages.length;
   }
 
-  /** The next message; undefined when the client has left. */
-  async next(): Promise<JsonMessage | undefined> {
-    while (this.#messages.length === 0 && !this.ended) await this.read();
+  /** The next of the messages that wait. */
+  take(): JsonMessage | undefined {
     return this.#messages.shift();
   }
 
@@ -120,8 +120,12 @@ class Requests<Context> {
 
   /** The reply; undefined when there is none, or nobody who waits for it. */
   async run(message: JsonMessage, input: SessionInput): Promise<Uint8Array | undefined> {
+    const isAlone = this.#givenUp.size === 0;
+    if (isAlone && !this.#dispatcher.mayTakeLong(message)) {
+      return await this.#dispatcher.dispatch(message, input.client);
+    }
     const wait = new AbortController();
-    const running = this.#givenUp.size === 0 || this.#dispatcher.runsBeside(message)
+    const running = isAlone || this.#dispatcher.runsBeside(message)
       ? this.#dispatcher.dispatch(message, input.client)
       : this.#runAlone(message, input.client, wait.signal);
     const outcome = await this.#watch(running, input);

@@ -53,19 +53,18 @@ class Bench implements AsyncDisposable {
   readonly #served: Promise<void>;
 
   constructor() {
-    const slow = (name: string, whileFrozen: boolean) =>
-      defineCommand({
-        name,
-        summary: "",
-        since: "1",
-        arguments: { name: required(string()) },
-        reply: "value",
-        ...(whileFrozen ? { whileFrozen: "always" } as const : {}),
-      }, async (values: { name: string }) => {
-        this.started.push(values.name);
-        await new Promise<void>((resolve) => this.#ends.set(values.name, resolve));
-        return values.name;
-      });
+    const slow = defineCommand({
+      name: "slow",
+      summary: "",
+      since: "1",
+      arguments: { name: required(string()) },
+      reply: "value",
+      mayTakeLong: true,
+    }, async (values: { name: string }) => {
+      this.started.push(values.name);
+      await new Promise<void>((resolve) => this.#ends.set(values.name, resolve));
+      return values.name;
+    });
     const sync = defineCommand({
       name: "sync",
       summary: "",
@@ -82,7 +81,7 @@ class Bench implements AsyncDisposable {
       reply: "value",
       whileFrozen: "always",
     }, () => ({}));
-    const commands = [slow("slow", false), sync, ping];
+    const commands = [slow, sync, ping];
     const policy = new Policy({ allow: undefined, block: undefined }, {});
     const dispatcher = new Dispatcher(commands, policy, {}, silentLog, publishNothing);
     this.#served = serve(this.#channel(), dispatcher, silentLog, publishNothing);

@@ -23,6 +23,7 @@ export const guestGetDisks = defineCommand({
   since: "5.2",
   arguments: {},
   reply: "value",
+  mayTakeLong: true,
 }, async (_values, { host }: CommandContext) => {
   const { files, libc, roots: { sysfs } } = host;
   if (!files.exists(`${sysfs}/block`)) {

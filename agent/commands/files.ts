@@ -31,6 +31,7 @@ export const guestFileOpen = defineCommand({
   since: "0.15",
   arguments: { path: required(string()), mode: optional(string()) },
   reply: "value",
+  mayTakeLong: true,
 }, ({ path, mode = "r" }, { guestFiles }: FilesContext) => {
   return withClientErrors(() => guestFiles.open(path, mode));
 });
@@ -42,6 +43,7 @@ export const guestFileClose = defineCommand({
   since: "0.15",
   arguments: { handle: required(integer()) },
   reply: "value",
+  mayTakeLong: true,
 }, async ({ handle }, { guestFiles }: FilesContext) => {
   if (!await withClientErrors(() => guestFiles.close(handle))) throw unknownHandle(handle);
   return {};
@@ -54,6 +56,7 @@ export const guestFileRead = defineCommand({
   since: "0.15",
   arguments: { handle: required(integer()), count: optional(integer()) },
   reply: "value",
+  mayTakeLong: true,
 }, async ({ handle, count = DEFAULT_COUNT }, { guestFiles }: FilesContext) => {
   const file = guestFiles.find(handle) ?? fail(unknownHandle(handle));
   if (count < 0n || count > MAXIMUM_COUNT) throw invalidCount(count);
@@ -75,6 +78,7 @@ export const guestFileWrite = defineCommand({
     count: optional(integer()),
   },
   reply: "value",
+  mayTakeLong: true,
 }, async ({ handle, "buf-b64": text, count }, { guestFiles }: FilesContext) => {
   const file = guestFiles.find(handle) ?? fail(unknownHandle(handle));
   const bytes = decodeBase64(text);
@@ -108,6 +112,7 @@ export const guestFileFlush = defineCommand({
   since: "0.15",
   arguments: { handle: required(integer()) },
   reply: "value",
+  mayTakeLong: true,
 }, ({ handle }, { guestFiles }: FilesContext) => {
   if (guestFiles.find(handle) === undefined) throw unknownHandle(handle);
   return {};

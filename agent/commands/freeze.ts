@@ -21,6 +21,7 @@ export const guestFsfreezeFreeze = defineCommand({
   since: "0.15",
   arguments: {},
   reply: "value",
+  mayTakeLong: true,
   capability: "CAP_SYS_ADMIN",
 }, async (_values, { freezer }: CommandContext) => await count(freezer.freeze()));
 
@@ -32,6 +33,7 @@ export const guestFsfreezeFreezeList = defineCommand(
     since: "2.2",
     arguments: { mountpoints: optional(array(string())) },
     reply: "value",
+    mayTakeLong: true,
     capability: "CAP_SYS_ADMIN",
   },
   async ({ mountpoints }, { freezer }: CommandContext) => await count(freezer.freeze(mountpoints)),
@@ -44,6 +46,7 @@ export const guestFsfreezeThaw = defineCommand({
   since: "0.15",
   arguments: {},
   reply: "value",
+  mayTakeLong: true,
   capability: "CAP_SYS_ADMIN",
   whileFrozen: "always",
 }, async (_values, { freezer }: CommandContext) => await count(freezer.thaw("command")));

@@ -16,6 +16,7 @@ export const guestShutdown = defineCommand({
   since: "0.15",
   arguments: { mode: optional(string()) },
   reply: "none",
+  mayTakeLong: true,
   whileFrozen: "as-allowed",
 }, async ({ mode = "powerdown" }, { power, freezer }: ShutdownContext) => {
   const action = ACTIONS.find((candidate) => candidate === mode);

@@ -26,6 +26,8 @@ export interface CommandDeclaration<D extends ArgumentDeclarations> {
    * `--block-rpcs` say, or `as-allowed`, if they let it. Left out: it does not.
    */
   readonly whileFrozen?: "always" | "as-allowed";
+  /** Whether it can take seconds, so that its client may give it up. Left out: it cannot. */
+  readonly mayTakeLong?: true;
   /** Whether no list can block it, since no client gets on without it. Left out: one can. */
   readonly unblockable?: true;
 }

@@ -104,6 +104,11 @@ export class Dispatcher<Context> {
     }
   }
 
+  /** Whether its client may not want to wait for the end of the command. */
+  mayTakeLong(message: JsonMessage): boolean {
+    return this.#commandOf(message)?.mayTakeLong === true;
+  }
+
   /** Whether the message is a request by which a client finds its place again: no reply is lost on it. */
   resynchronizes(message: JsonMessage): boolean {
     return this.#commandOf(message)?.unblockable === true;
