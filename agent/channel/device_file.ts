@@ -7,6 +7,8 @@ const READ_SIZE = 64 * 1024;
 const READ_LENGTH = BigInt(READ_SIZE);
 // A command that takes longer is watched for its client's departure.
 const LONG_COMMAND_MS = 20;
+// Deno can change errno between a call and its look at it: what fails only once has not failed.
+const ATTEMPTS = 3;
 // virtio_console tells of an arrival on another queue than that of the data, from a work queue: on a
 // busy machine a newcomer's request can be read while the port still says that nobody is there.
 const ARRIVAL_MS = 50;
@@ -155,6 +157,7 @@ export class DeviceFile implements AsyncDisposable {
   async #write(bytes: Uint8Array, generation: number): Promise<boolean> {
     let offset = 0;
     let waiting = false;
+    let failures = 0;
     try {
       while (offset < bytes.length) {
         if (this.#closed || this.#generation !== generation) return false;
@@ -163,11 +166,13 @@ export class DeviceFile implements AsyncDisposable {
         const count = this.#libc.frequent.write(this.#fd, rest, BigInt(rest.length));
         if (count >= 0) {
           offset += count;
+          failures = 0;
           continue;
         }
         const error = this.#libc.lastError(`write to ${this.#path}`);
         if (error.errno === Errno.EIO || error.errno === Errno.EPIPE) return false;
         if (error.errno !== Errno.EAGAIN && error.errno !== Errno.EINTR) {
+          if (++failures < ATTEMPTS) continue;
           this.#fail(error);
           return false;
         }
@@ -187,7 +192,7 @@ export class DeviceFile implements AsyncDisposable {
   }
 
   /** `away`: nobody is on the other side; `nothing`: somebody may be, but has sent nothing. */
-  #tryRead(): Uint8Array | "away" | "nothing" {
+  #tryRead(attempt = 1): Uint8Array | "away" | "nothing" {
     if (this.#failure !== undefined) return "away";
     const count = this.#libc.frequent.read(this.#fd, this.#buffer, READ_LENGTH);
     if (count > 0) {
@@ -202,7 +207,9 @@ export class DeviceFile implements AsyncDisposable {
     // Each request ends in an EAGAIN here, for which no error is made.
     const errno = this.#libc.errno();
     if (errno === Errno.EAGAIN || errno === Errno.EINTR) return "nothing";
-    if (errno !== Errno.EIO) this.#fail(this.#libc.errorOf(errno, `read from ${this.#path}`));
+    if (errno === Errno.EIO) return "away";
+    if (attempt < ATTEMPTS) return this.#tryRead(attempt + 1);
+    this.#fail(this.#libc.errorOf(errno, `read from ${this.#path}`));
     return "away";
   }
 

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { KernelFiles } from "../host/kernel_files.ts";
 import { Libc } from "../host/libc.ts";
 import { ActivityRecorder } from "../testing/activity_recorder.ts";
+import { ForgetfulLibc } from "../testing/forgetful_libc.ts";
 import { LogRecorder } from "../testing/talos_log_recorder.ts";
 import { TemporaryDirectory } from "../testing/talos_temporary_directory.ts";
 import type { Session } from "./channel.ts";
@@ -68,6 +69,21 @@ Deno.test("a pty passes bytes unchanged, and each client has a session of its ow
     assert.equal(await session.read(), undefined);
     assert.equal(await session.write(encode("too late")), false);
   }
+});
+
+Deno.test("a device is served on when errno was changed behind a call", async () => {
+  using libc = new ForgetfulLibc();
+  await using channel = new PtyChannel(libc);
+  const sessions = channel.sessions();
+  using client = new Terminal(libc, channel.slavePath);
+  client.send("one");
+  const session = await next(sessions);
+  assert.equal(decode(await session.read()), "one");
+  libc.lies = 2;
+  const reading = session.read();
+  assert.equal(libc.lies, 0);
+  client.send("two");
+  assert.equal(decode(await reading), "two");
 });
 
 Deno.test("a reply to a client that left while a command ran does not reach the next", async () => {

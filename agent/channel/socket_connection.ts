@@ -5,6 +5,7 @@ import { NextRequest } from "./next_request.ts";
 
 const READ_SIZE = 64 * 1024;
 const READ_LENGTH = BigInt(READ_SIZE);
+const MOST_FAILURES = 3;
 
 /** A client's connection to a socket of the agent, and its session. */
 export class SocketConnection implements Session, AsyncDisposable {
@@ -15,6 +16,7 @@ export class SocketConnection implements Session, AsyncDisposable {
   readonly #nextRequest: NextRequest;
   readonly #buffer = new Uint8Array(READ_SIZE);
   #waiting: Promise<void> | undefined;
+  #failures = 0;
   #closed = false;
 
   /**
@@ -35,8 +37,9 @@ export class SocketConnection implements Session, AsyncDisposable {
     while (!this.#closed) {
       const count = this.#libc.frequent.read(this.#fd, this.#buffer, READ_LENGTH);
       if (count > 0) return this.#buffer.subarray(0, count);
-      if (count === 0 || !this.#isOnlyNotReady("read from")) return undefined;
-      if (!this.#nextRequest.lookAgain()) await this.#change();
+      const next = count === 0 ? "leave" : this.#afterFailure();
+      if (next === "leave") return undefined;
+      if (next === "wait" && !this.#nextRequest.lookAgain()) await this.#change();
     }
     return undefined;
   }
@@ -60,7 +63,9 @@ export class SocketConnection implements Session, AsyncDisposable {
           this.#nextRequest.answered();
           return true;
         }
-        if (!this.#isOnlyNotReady("write to")) return false;
+        const next = this.#afterFailure();
+        if (next === "leave") return false;
+        if (next === "try") continue;
         if (!waiting) this.#readiness.watchWritable(true);
         waiting = true;
         await this.#change();
@@ -82,15 +87,18 @@ export class SocketConnection implements Session, AsyncDisposable {
   }
 
   /**
-   * Whether the call that has just failed may be made again later; false when the client has left.
-   *
-   * @throws LibcError when it failed in any other way
+   * What to do after a call that has failed. Deno can change errno between the call and here, so only
+   * what fails again and again is believed to be an error of the connection: the client has left.
    */
-  #isOnlyNotReady(what: string): boolean {
+  #afterFailure(): "wait" | "try" | "leave" {
     const errno = this.#libc.errno();
-    if (errno === Errno.EAGAIN || errno === Errno.EINTR) return true;
-    if (errno === Errno.EPIPE || errno === Errno.ECONNRESET) return false;
-    throw this.#libc.errorOf(errno, `${what} ${this.client}`);
+    if (errno === Errno.EAGAIN) {
+      this.#failures = 0;
+      return "wait";
+    }
+    if (errno === Errno.EPIPE || errno === Errno.ECONNRESET) return "leave";
+    this.#failures++;
+    return this.#failures < MOST_FAILURES ? "try" : "leave";
   }
 
   /** A `read` and a `write` may wait at the same time. */

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { ForgetfulLibc } from "../testing/forgetful_libc.ts";
 import { TemporaryDirectory } from "../testing/talos_temporary_directory.ts";
 import { KernelFiles } from "../host/kernel_files.ts";
 import { Libc } from "../host/libc.ts";
@@ -94,6 +95,27 @@ Deno.test("a large reply reaches a slow reader whole, and the next request is se
   assert.equal(await written, true);
   await client.write(encode("more"));
   assert.equal(decode(await session.read()), "more");
+});
+
+Deno.test("a client is served on when errno was changed behind a call", async () => {
+  using libc = new ForgetfulLibc();
+  await using directory = await TemporaryDirectory.create();
+  const path = `${directory.path}/s.sock`;
+  await using channel = listen(libc, path);
+  const sessions = channel.sessions()[Symbol.asyncIterator]();
+  using client = await Deno.connect({ transport: "unix", path });
+  const session = await next(sessions);
+  libc.lies = 2;
+  const reading = session.read();
+  assert.equal(libc.lies, 0);
+  await client.write(encode("hello"));
+  assert.equal(decode(await reading), "hello");
+  // The socket's buffer is full in between.
+  const writing = session.write(new Uint8Array(1024 * 1024));
+  libc.lies = 2;
+  const buffer = new Uint8Array(64 * 1024);
+  for (let length = 0; length < 1024 * 1024;) length += await client.read(buffer) ?? 0;
+  assert.equal(await writing, true);
 });
 
 Deno.test("a path that no socket can have is refused", async () => {

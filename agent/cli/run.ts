@@ -132,6 +132,7 @@ function startTheRest(
       stack.use(startKubernetesEvents({ feed, log, environment }));
     }
     feed.startIsOver();
+    agent.libc.compileFrequent();
     releaseProgramPages(agent.libc, agent.files);
   };
   let started = Promise.resolve();

@@ -7,9 +7,6 @@ const FILE_SYMBOLS = {
   write: { parameters: ["i32", "buffer", "usize"], result: "i32" },
 } as const satisfies Deno.ForeignLibraryInterface;
 
-// So many that the agent's start and its first answer do not wait for the machine code.
-const UNCOMPILED_CALLS = 100;
-
 // What a request of a hypervisor or a command calls again and again.
 const FREQUENT_SYMBOLS = {
   ...FILE_SYMBOLS,
@@ -121,27 +118,37 @@ export class LibcError extends Error {
 export class Libc implements Disposable {
   readonly #opened = new Map<Deno.ForeignLibraryInterface, Family>();
   #frequent: Deno.DynamicLibrary<typeof FREQUENT_SYMBOLS> | undefined;
-  #uncompiledCalls = 0;
-  #errnoLocation: Deno.UnsafePointerView | undefined;
+  #errno: Int32Array | undefined;
 
   /** open(2), close(2), read(2), write(2). */
   get file(): Deno.DynamicLibrary<typeof FILE_SYMBOLS>["symbols"] {
     return this.bind(FREQUENT_SYMBOLS);
   }
 
-  /**
-   * As `file`, and openat(2), poll(2), getdents64(2), readlink(2), for who calls them often. After the first calls
-   * they are in machine code that Deno makes of them, which takes 2 MiB and more than a millisecond
-   * once, and a third of the time per call.
-   */
+  /** As `file`, and openat(2), poll(2), getdents64(2), readlink(2), for who calls them often. */
   get frequent(): Deno.DynamicLibrary<typeof FREQUENT_SYMBOLS>["symbols"] {
-    if (this.#frequent !== undefined) return this.#frequent.symbols;
-    if (this.#uncompiledCalls < UNCOMPILED_CALLS) {
-      this.#uncompiledCalls++;
-      return this.bind(FREQUENT_SYMBOLS);
-    }
-    this.#frequent = Deno.dlopen("libc.so.6", FREQUENT_SYMBOLS);
-    return this.#frequent.symbols;
+    return this.#frequent?.symbols ?? this.bind(FREQUENT_SYMBOLS);
+  }
+
+  /**
+   * Has Deno make machine code of the functions in `frequent`, which takes 2 MiB and more than a
+   * millisecond once, and a third of the time per call from then on.
+   */
+  compileFrequent(): void {
+    if (this.#frequent !== undefined) return;
+    const library = Deno.dlopen("libc.so.6", FREQUENT_SYMBOLS);
+    // The first call of each can change errno, which these do not care for.
+    const { symbols } = library;
+    const nothing = new Uint8Array(8);
+    symbols.open(nothing, OpenFlag.RDONLY, 0);
+    symbols.openat(-1, nothing, OpenFlag.RDONLY, 0);
+    symbols.readlink(nothing, nothing, 0n);
+    symbols.read(-1, nothing, 0n);
+    symbols.write(-1, nothing, 0n);
+    symbols.getdents64(-1, nothing, 0n);
+    symbols.poll(nothing, 0n, 0);
+    symbols.close(-1);
+    this.#frequent = library;
   }
 
   /** epoll(7), eventfd(2), inotify(7). Only epoll_wait runs off the main thread. */
@@ -171,7 +178,7 @@ export class Libc implements Disposable {
 
   /** errno of the call that was made just before on this thread; not of a nonblocking one. */
   errno(): number {
-    return this.#errnoLocation?.getInt32() ?? 0;
+    return this.#errno?.[0] ?? 0;
   }
 
   /** strerror(3): the text of an error number. */
@@ -209,7 +216,7 @@ export class Libc implements Disposable {
     let library = this.#opened.get(symbols);
     if (library === undefined) {
       // Bound before it is needed: binding it after a failed call could change errno.
-      if (!Object.is(symbols, ERROR_SYMBOLS)) this.#errnoLocation ??= this.#findErrno();
+      if (!Object.is(symbols, ERROR_SYMBOLS)) this.#errno ??= this.#findErrno();
       library = openFamily(symbols);
       this.#opened.set(symbols, library);
     }
@@ -217,10 +224,14 @@ export class Libc implements Disposable {
     return library.symbols as Deno.DynamicLibrary<S>["symbols"];
   }
 
-  /** A thread's errno never moves, and a `Libc` is used by one thread. */
-  #findErrno(): Deno.UnsafePointerView | undefined {
+  /**
+   * A thread's errno never moves, and a `Libc` is used by one thread. It is read as memory: a call of
+   * Deno that reads it can change it.
+   */
+  #findErrno(): Int32Array | undefined {
     const location = this.bind(ERROR_SYMBOLS).__errno_location();
-    return location === null ? undefined : new Deno.UnsafePointerView(location);
+    if (location === null) return undefined;
+    return new Int32Array(Deno.UnsafePointerView.getArrayBuffer(location, 4));
   }
 }
 
