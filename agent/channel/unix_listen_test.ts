@@ -104,6 +104,7 @@ Deno.test("a client is served on when errno was changed behind a call", async ()
   await using channel = listen(libc, path);
   const sessions = channel.sessions()[Symbol.asyncIterator]();
   using client = await Deno.connect({ transport: "unix", path });
+  libc.lies = 2;
   const session = await next(sessions);
   libc.lies = 2;
   const reading = session.read();

@@ -6,6 +6,7 @@ const SOCK_STREAM = 1;
 const SOCK_NONBLOCK = 0o4000;
 const SOCK_CLOEXEC = 0o2000000;
 const BACKLOG = 128;
+const ATTEMPTS = 3;
 // struct sockaddr_un has room for 108 bytes, the last of which is a NUL.
 const PATH_OFFSET = 2;
 const LONGEST_PATH = 107;
@@ -106,13 +107,15 @@ export class ListeningSocket implements Disposable {
    */
   accept(): number | undefined {
     const { accept4 } = this.#libc.bind(SOCKET_SYMBOLS);
-    for (;;) {
+    for (let failures = 0;;) {
       const fd = accept4(this.fd, null, null, SOCK_NONBLOCK | SOCK_CLOEXEC);
       if (fd >= 0) return fd;
       const errno = this.#libc.errno();
       if (errno === Errno.EAGAIN) return undefined;
       // A client that left before it was served is none.
       if (errno === Errno.EINTR || errno === Errno.ECONNABORTED) continue;
+      // Deno can change errno in between: what fails only once has not failed.
+      if (++failures < ATTEMPTS) continue;
       throw this.#libc.errorOf(errno, "accept4");
     }
   }
