@@ -19,8 +19,9 @@ const GIVEN_UP = Symbol("the client waits no more");
  * each answered before the next is looked at. Half a request ends with its session.
  *
  * A freeze or a trim can take minutes. Who does not wait for its reply any more, because it leaves or
- * sends guest-sync after a while, is answered at once all the same: the reply is dropped, the command goes on, and
- * beside it run those commands that run while file systems are frozen. Others wait for its end.
+ * sends guest-sync after a while, is answered at once all the same: the reply is dropped, the command
+ * goes on, and beside it run those commands that run while file systems are frozen. Others wait for its
+ * end.
  */
 export async function serve<Context>(
   channel: Channel,
@@ -102,7 +103,7 @@ class SessionInput {
       return 0;
     }
     this.#publish({ kind: "received", bytes: bytes.length });
-    this.#messages.push(...this.#stream.feed(bytes));
+    for (const message of this.#stream.feed(bytes)) this.#messages.push(message);
     return bytes.length;
   }
 }
