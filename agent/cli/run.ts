@@ -58,12 +58,12 @@ export async function run(words: readonly string[]): Promise<number> {
   lines.sendTo(openLog(config, inBackground));
   using _pidfile = config.pidfile === undefined ? undefined : new Pidfile(libc, config.pidfile);
   await using channel = openChannel(config, agent, log, feed.publish);
+  using _signals = stopOnSignals(agent, channel, log);
   let portLoopEnded = false;
   const served = serve(channel, agent.dispatcher, log, feed.publish)
     .finally(() => portLoopEnded = true);
   // The host may be waiting already.
   await Promise.race([served, nextTurn()]);
-  using _signals = stopOnSignals(agent, channel, log);
   if (inBackground) reportReady();
   log.info("agent started", { version: versionLine(), method: config.method });
   await using _rest = startTheRest(config, agent, feed, log, () => portLoopEnded);

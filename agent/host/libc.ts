@@ -57,6 +57,14 @@ const ERROR_SYMBOLS = {
   strerror: { parameters: ["i32"], result: "pointer" },
 } as const satisfies Deno.ForeignLibraryInterface;
 
+// What every agent calls at its start: looked up together, since each library that is opened takes as long
+// as ten functions.
+const CORE_SYMBOLS = {
+  ...FREQUENT_SYMBOLS,
+  ...EVENT_SYMBOLS,
+  ...ERROR_SYMBOLS,
+} as const satisfies Deno.ForeignLibraryInterface;
+
 /** Flags of open(2) that have the same number on amd64 and arm64; O_DIRECTORY, for one, has not. */
 export const OpenFlag = {
   RDONLY: 0,
@@ -122,12 +130,12 @@ export class Libc implements Disposable {
 
   /** open(2), close(2), read(2), write(2). */
   get file(): Deno.DynamicLibrary<typeof FILE_SYMBOLS>["symbols"] {
-    return this.bind(FREQUENT_SYMBOLS);
+    return this.#core;
   }
 
   /** As `file`, and openat(2), poll(2), getdents64(2), readlink(2), for who calls them often. */
   get frequent(): Deno.DynamicLibrary<typeof FREQUENT_SYMBOLS>["symbols"] {
-    return this.#frequent?.symbols ?? this.bind(FREQUENT_SYMBOLS);
+    return this.#frequent?.symbols ?? this.#core;
   }
 
   /**
@@ -153,7 +161,7 @@ export class Libc implements Disposable {
 
   /** epoll(7), eventfd(2), inotify(7). Only epoll_wait runs off the main thread. */
   get event(): Deno.DynamicLibrary<typeof EVENT_SYMBOLS>["symbols"] {
-    return this.bind(EVENT_SYMBOLS);
+    return this.#core;
   }
 
   /** termios(3). */
@@ -183,7 +191,7 @@ export class Libc implements Disposable {
 
   /** strerror(3): the text of an error number. */
   explain(errno: number): string {
-    const text = this.bind(ERROR_SYMBOLS).strerror(errno);
+    const text = this.#core.strerror(errno);
     return text === null ? `error ${errno}` : Deno.UnsafePointerView.getCString(text);
   }
 
@@ -211,27 +219,31 @@ export class Libc implements Disposable {
     this.#frequent = undefined;
   }
 
+  /**
+   * A thread's errno never moves, and a `Libc` is used by one thread. It is read as memory: a call of
+   * Deno that reads it can change it.
+   */
+  get #core(): Deno.DynamicLibrary<typeof CORE_SYMBOLS>["symbols"] {
+    const symbols = this.bind(CORE_SYMBOLS);
+    if (this.#errno === undefined) {
+      const location = symbols.__errno_location();
+      if (location === null) throw new Error("libc.so.6 has no errno");
+      this.#errno = new Int32Array(Deno.UnsafePointerView.getArrayBuffer(location, 4));
+    }
+    return symbols;
+  }
+
   /** The functions of a family that one module alone uses, which declares them once. */
   bind<S extends Deno.ForeignLibraryInterface>(symbols: S): Deno.DynamicLibrary<S>["symbols"] {
     let library = this.#opened.get(symbols);
     if (library === undefined) {
-      // Bound before it is needed: binding it after a failed call could change errno.
-      if (!Object.is(symbols, ERROR_SYMBOLS)) this.#errno ??= this.#findErrno();
+      // Found before it is needed: looking for it after a failed call could change errno.
+      if (!Object.is(symbols, CORE_SYMBOLS)) void this.#core;
       library = openFamily(symbols);
       this.#opened.set(symbols, library);
     }
     // It was bound with these very symbols, all of which are functions.
     return library.symbols as Deno.DynamicLibrary<S>["symbols"];
-  }
-
-  /**
-   * A thread's errno never moves, and a `Libc` is used by one thread. It is read as memory: a call of
-   * Deno that reads it can change it.
-   */
-  #findErrno(): Int32Array | undefined {
-    const location = this.bind(ERROR_SYMBOLS).__errno_location();
-    if (location === null) return undefined;
-    return new Int32Array(Deno.UnsafePointerView.getArrayBuffer(location, 4));
   }
 }
 
