@@ -18,7 +18,10 @@ interface Window {
   leftOut: number;
   /** Of the last line that was left out. */
   fields: LogFields | undefined;
-  readonly timer: ReturnType<typeof setTimeout>;
+  /** As `performance.now()` has it. */
+  readonly end: number;
+  /** Only when there is something to tell at the end: an agent with nothing to do shall sleep. */
+  timer: ReturnType<typeof setTimeout> | undefined;
 }
 
 /**
@@ -59,6 +62,8 @@ export class RepeatLimit implements Log, Disposable {
 
   #write(level: Window["level"], message: string, fields: LogFields | undefined): void {
     const key = `${level} ${message}`;
+    const now = performance.now();
+    if ((this.#windows.get(key)?.end ?? now) < now) this.#close(key);
     const window = this.#windows.get(key) ?? this.#open(key, level, message);
     if (window.written < this.#limits.lines) {
       window.written++;
@@ -66,6 +71,7 @@ export class RepeatLimit implements Log, Disposable {
     } else {
       window.leftOut++;
       window.fields = fields;
+      window.timer ??= this.#closeLater(key, window.end - now);
     }
   }
 
@@ -74,12 +80,24 @@ export class RepeatLimit implements Log, Disposable {
       const [oldest] = this.#windows.keys();
       if (oldest !== undefined) this.#close(oldest);
     }
-    const timer = setTimeout(() => this.#close(key), this.#limits.windowMs);
-    // A process that is done does not wait for it.
-    Deno.unrefTimer(timer);
-    const window = { level, message, written: 0, leftOut: 0, fields: undefined, timer };
+    const window: Window = {
+      level,
+      message,
+      written: 0,
+      leftOut: 0,
+      fields: undefined,
+      end: performance.now() + this.#limits.windowMs,
+      timer: undefined,
+    };
     this.#windows.set(key, window);
     return window;
+  }
+
+  #closeLater(key: string, milliseconds: number): ReturnType<typeof setTimeout> {
+    const timer = setTimeout(() => this.#close(key), milliseconds);
+    // A process that is done does not wait for it.
+    Deno.unrefTimer(timer);
+    return timer;
   }
 
   #close(key: string): void {

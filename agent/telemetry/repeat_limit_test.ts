@@ -31,6 +31,16 @@ Deno.test("at the end of its window what was left out is told, and lines are wri
   assert.deepEqual(recorder.lines[2]?.fields, { new: true });
 });
 
+Deno.test("a message that was never left out is counted anew after its window", async () => {
+  const recorder = new LogRecorder();
+  using log = new RepeatLimit(recorder, { lines: 2, windowMs: 20, messages: 10 });
+  log.info("again");
+  await new Promise((resolve) => setTimeout(resolve, 40));
+  log.info("again");
+  log.info("again");
+  assert.equal(recorder.lines.length, 3);
+});
+
 Deno.test("no more messages are counted than the limit says; the oldest is told first", () => {
   const recorder = new LogRecorder();
   using log = new RepeatLimit(recorder, { lines: 1, windowMs: 60_000, messages: 2 });
