@@ -26,25 +26,28 @@ export const guestGetDiskstats = defineCommand({
   })));
 
 function statisticsReply(disk: DiskStatistics): JsonObject {
-  return {
-    ...requestsReply("read", disk.read),
-    ...requestsReply("write", disk.write),
-    ...(disk.inProgress === undefined ? {} : { "ios-pgr": disk.inProgress }),
-    ...(disk.totalTicks === undefined ? {} : { "total-ticks": disk.totalTicks }),
-    ...(disk.weightTicks === undefined ? {} : { "weight-ticks": disk.weightTicks }),
-    ...requestsReply("discard", disk.discard),
-    ...(disk.flushIos === undefined ? {} : { "flush-ios": disk.flushIos }),
-    ...(disk.flushTicks === undefined ? {} : { "flush-ticks": disk.flushTicks }),
-  };
+  const reply: Reply = {};
+  addRequests(reply, "read", disk.read);
+  addRequests(reply, "write", disk.write);
+  add(reply, "ios-pgr", disk.inProgress);
+  add(reply, "total-ticks", disk.totalTicks);
+  add(reply, "weight-ticks", disk.weightTicks);
+  addRequests(reply, "discard", disk.discard);
+  add(reply, "flush-ios", disk.flushIos);
+  add(reply, "flush-ticks", disk.flushTicks);
+  return reply;
 }
 
-function requestsReply(kind: string, counters: RequestCounters | undefined): JsonObject {
-  if (counters === undefined) return {};
-  const { ios, merges, sectors, ticks } = counters;
-  return {
-    [`${kind}-ios`]: ios,
-    ...(merges === undefined ? {} : { [`${kind}-merges`]: merges }),
-    [`${kind}-sectors`]: sectors,
-    ...(ticks === undefined ? {} : { [`${kind}-ticks`]: ticks }),
-  };
+type Reply = Record<string, number | bigint>;
+
+function addRequests(reply: Reply, kind: string, counters: RequestCounters | undefined): void {
+  if (counters === undefined) return;
+  add(reply, `${kind}-ios`, counters.ios);
+  add(reply, `${kind}-merges`, counters.merges);
+  add(reply, `${kind}-sectors`, counters.sectors);
+  add(reply, `${kind}-ticks`, counters.ticks);
+}
+
+function add(reply: Reply, name: string, counter: number | bigint | undefined): void {
+  if (counter !== undefined) reply[name] = counter;
 }

@@ -26,10 +26,10 @@ function set(host: FixtureHost, index: bigint, online: boolean): unknown {
 Deno.test("memory blocks come by number, with the size of all", async () => {
   await using host = await fourBlocks();
   assert.deepEqual(guestGetMemoryBlocks.execute({}, host.context), [
-    { "phys-index": 0n, online: true, "can-offline": false },
-    { "phys-index": 2n, online: false, "can-offline": false },
-    { "phys-index": 3n, online: false, "can-offline": false },
-    { "phys-index": 10n, online: true, "can-offline": true },
+    { "phys-index": 0, online: true, "can-offline": false },
+    { "phys-index": 2, online: false, "can-offline": false },
+    { "phys-index": 3, online: false, "can-offline": false },
+    { "phys-index": 10, online: true, "can-offline": true },
   ]);
   assert.deepEqual(guestGetMemoryBlockInfo.execute({}, host.context), { size: 0x8000000n });
 });

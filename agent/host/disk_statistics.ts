@@ -1,9 +1,11 @@
+import { exactInteger } from "./exact_integer.ts";
+
 /** Counters of requests of one kind. Sectors are of 512 bytes, ticks milliseconds. */
 export interface RequestCounters {
-  readonly ios: bigint;
-  readonly merges: bigint | undefined;
-  readonly sectors: bigint;
-  readonly ticks: bigint | undefined;
+  readonly ios: number | bigint;
+  readonly merges: number | bigint | undefined;
+  readonly sectors: number | bigint;
+  readonly ticks: number | bigint | undefined;
 }
 
 /** The counters of a block device; those that the kernel does not have are undefined. */
@@ -14,14 +16,14 @@ export interface DiskStatistics {
   readonly read: RequestCounters | undefined;
   readonly write: RequestCounters | undefined;
   /** Requests that are under way now. */
-  readonly inProgress: bigint | undefined;
+  readonly inProgress: number | bigint | undefined;
   /** Milliseconds in which there was a request. */
-  readonly totalTicks: bigint | undefined;
+  readonly totalTicks: number | bigint | undefined;
   /** As `totalTicks`, times the requests there were. */
-  readonly weightTicks: bigint | undefined;
+  readonly weightTicks: number | bigint | undefined;
   readonly discard: RequestCounters | undefined;
-  readonly flushIos: bigint | undefined;
-  readonly flushTicks: bigint | undefined;
+  readonly flushIos: number | bigint | undefined;
+  readonly flushTicks: number | bigint | undefined;
 }
 
 /**
@@ -34,7 +36,7 @@ export function parseDiskStatistics(text: string): DiskStatistics[] {
     const match = /^\s*(\d+)\s+(\d+)\s+(\S+)((?:\s+\d+){4,})\s*$/.exec(line);
     if (match === null) continue;
     const [, major, minor, name = "", columns = ""] = match;
-    const counters = columns.trim().split(/\s+/).map((counter) => BigInt(counter));
+    const counters = columns.trim().split(/\s+/).map(exactInteger);
     result.push({ name, major: Number(major), minor: Number(minor), ...sortOut(counters) });
   }
   return result;
@@ -54,8 +56,8 @@ const NO_COUNTERS: Counters = {
 };
 
 /** Gives the columns behind the name their meaning. */
-function sortOut(counters: readonly bigint[]): Counters {
-  const at = (index: number): bigint => counters[index] ?? 0n;
+function sortOut(counters: readonly (number | bigint)[]): Counters {
+  const at = (index: number): number | bigint => counters[index] ?? 0;
   const requests = (first: number): RequestCounters => ({
     ios: at(first),
     merges: at(first + 1),

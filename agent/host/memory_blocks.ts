@@ -1,10 +1,11 @@
+import { exactInteger } from "./exact_integer.ts";
 import type { KernelFiles, OpenDirectory } from "./kernel_files.ts";
 import { Errno, type Libc, LibcError } from "./libc.ts";
 
 /** A block of memory that the kernel can take on and off line. */
 export interface MemoryBlock {
   /** N of `memoryN`, a uint64. */
-  readonly index: bigint;
+  readonly index: number | bigint;
   readonly online: boolean;
   readonly canOffline: boolean;
 }
@@ -22,8 +23,8 @@ export function hasMemoryBlocks(files: KernelFiles, sysfs: string): boolean {
 export function readMemoryBlocks(files: KernelFiles, sysfs: string): MemoryBlock[] {
   const numbers = files.list(root(sysfs))
     .filter((name) => /^memory\d+$/.test(name))
-    .map((name) => BigInt(name.slice("memory".length)))
-    .sort((one, other) => Number(one - other));
+    .map((name) => exactInteger(name.slice("memory".length)))
+    .sort((one, other) => Number(one) - Number(other));
   if (numbers.length === 0) return [];
   using parent = files.openDirectory(root(sysfs));
   return numbers.map((index) => readState(files, parent, index));
@@ -37,7 +38,7 @@ export function readMemoryBlocks(files: KernelFiles, sysfs: string): MemoryBlock
 export function readMemoryBlock(
   files: KernelFiles,
   sysfs: string,
-  index: bigint,
+  index: number | bigint,
 ): MemoryBlock | undefined {
   if (!files.exists(directory(sysfs, index))) return undefined;
   using parent = files.openDirectory(root(sysfs));
@@ -52,7 +53,7 @@ export function readMemoryBlock(
 export function switchMemoryBlock(
   files: KernelFiles,
   sysfs: string,
-  index: bigint,
+  index: number | bigint,
   online: boolean,
 ): void {
   files.writeText(`${directory(sysfs, index)}/state`, online ? "online" : "offline");
@@ -75,11 +76,11 @@ function root(sysfs: string): string {
   return `${sysfs}/devices/system/memory`;
 }
 
-function directory(sysfs: string, index: bigint): string {
+function directory(sysfs: string, index: number | bigint): string {
   return `${root(sysfs)}/memory${index}`;
 }
 
-function readState(files: KernelFiles, parent: OpenDirectory, index: bigint): MemoryBlock {
+function readState(files: KernelFiles, parent: OpenDirectory, index: number | bigint): MemoryBlock {
   const state = files.readAttributeIfPresent(`memory${index}/state`, parent);
   if (state === undefined) return { index, online: true, canOffline: false };
   const removable = files.readAttributeIfPresent(`memory${index}/removable`, parent);
