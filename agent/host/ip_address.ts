@@ -1,3 +1,4 @@
+import { decodeText } from "./decode_text.ts";
 import type { Libc } from "./libc.ts";
 
 const ADDRESS_SYMBOLS = {
@@ -6,6 +7,8 @@ const ADDRESS_SYMBOLS = {
 
 const AF_INET6 = 10;
 const INET6_ADDRSTRLEN = 46;
+
+const decoder = new TextDecoder();
 
 /** The text of an IPv4 address of four bytes. */
 export function formatIpv4(bytes: Uint8Array): string {
@@ -19,5 +22,5 @@ export function formatIpv6(libc: Libc, bytes: Uint8Array<ArrayBuffer>): string {
   if (inet_ntop(AF_INET6, bytes, text, INET6_ADDRSTRLEN) === null) {
     throw libc.lastError("inet_ntop");
   }
-  return new TextDecoder().decode(text.subarray(0, text.indexOf(0)));
+  return decodeText(decoder, text, 0, text.indexOf(0));
 }

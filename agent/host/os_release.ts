@@ -23,14 +23,17 @@ const KEYS: ReadonlyMap<string, keyof OsRelease> = new Map([
 export function parseOsRelease(text: string): OsRelease {
   const release: { -readonly [Key in keyof OsRelease]: string } = {};
   for (const line of text.split("\n")) {
-    const assignment = /^\s*([A-Z_]+)=(.*)$/.exec(line);
-    const key = KEYS.get(assignment?.[1] ?? "");
-    if (key !== undefined) release[key] = unquote(assignment?.[2] ?? "");
+    const equals = line.indexOf("=");
+    const key = KEYS.get(line.slice(0, Math.max(equals, 0)).trimStart());
+    if (key !== undefined) release[key] = unquote(line.slice(equals + 1));
   }
   return release;
 }
 
 function unquote(text: string): string {
+  // Most values are in quotes and have no escapes.
+  const end = text.indexOf('"', 1);
+  if (text.startsWith('"') && end > 0 && !text.includes("\\")) return text.slice(1, end);
   const single = /^'([^']*)'/.exec(text);
   if (single !== null) return single[1] ?? "";
   const double = /^"((?:[^"\\]|\\.)*)"/.exec(text);

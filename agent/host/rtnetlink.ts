@@ -1,3 +1,4 @@
+import { decodeText } from "./decode_text.ts";
 import { formatIpv4, formatIpv6 } from "./ip_address.ts";
 import { type Libc, LibcError } from "./libc.ts";
 
@@ -30,6 +31,8 @@ const IFLA_STATS64 = 23;
 const IFLA_PARENT_DEV_NAME = 56;
 // struct rtnl_link_stats64 of Linux 2.6.35; later ones have more.
 const STATISTICS_SIZE = 23 * 8;
+// The upper half of the first integer that a number does not hold for sure.
+const BEYOND_NUMBERS = 2 ** 21;
 const RTM_NEWADDR = 20;
 const RTM_GETADDR = 22;
 const ADDRESS_SIZE = 8;
@@ -46,16 +49,18 @@ const BUFFER_LENGTH = BigInt(BUFFER_SIZE);
 /** How often a list is asked for that changes while the kernel tells it. */
 const ATTEMPTS = 5;
 
-/** Counters of a link, as /proc/net/dev has them. */
+const decoder = new TextDecoder();
+
+/** Counters of a link, as /proc/net/dev has them; bigints beyond what a number holds. */
 export interface LinkStatistics {
-  readonly rxBytes: bigint;
-  readonly rxPackets: bigint;
-  readonly rxErrors: bigint;
-  readonly rxDropped: bigint;
-  readonly txBytes: bigint;
-  readonly txPackets: bigint;
-  readonly txErrors: bigint;
-  readonly txDropped: bigint;
+  readonly rxBytes: number | bigint;
+  readonly rxPackets: number | bigint;
+  readonly rxErrors: number | bigint;
+  readonly rxDropped: number | bigint;
+  readonly txBytes: number | bigint;
+  readonly txPackets: number | bigint;
+  readonly txErrors: number | bigint;
+  readonly txDropped: number | bigint;
 }
 
 /** A network interface of the kernel. */
@@ -214,7 +219,9 @@ export function parseLink({ type, body }: NetlinkMessage): Link | undefined {
 function parseStatistics(bytes: Uint8Array<ArrayBuffer>): LinkStatistics | undefined {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (bytes.length < STATISTICS_SIZE) return undefined;
-  const counter = (index: number): bigint => view.getBigUint64(8 * index, true);
+  const counter = (index: number): number | bigint => readCounter(view, 8 * index);
+  const missed = counter(15);
+  const dropped = counter(6);
   return {
     rxPackets: counter(0),
     txPackets: counter(1),
@@ -223,9 +230,15 @@ function parseStatistics(bytes: Uint8Array<ArrayBuffer>): LinkStatistics | undef
     rxErrors: counter(4),
     txErrors: counter(5),
     // Those missed by the hardware count as dropped in /proc/net/dev.
-    rxDropped: counter(6) + counter(15),
+    rxDropped: missed === 0 ? dropped : BigInt(dropped) + BigInt(missed),
     txDropped: counter(7),
   };
+}
+
+function readCounter(view: DataView, offset: number): number | bigint {
+  const high = view.getUint32(offset + 4, true);
+  if (high >= BEYOND_NUMBERS) return view.getBigUint64(offset, true);
+  return high * 0x1_0000_0000 + view.getUint32(offset, true);
 }
 
 /** The address that a message tells; undefined for one that tells none of IPv4 or IPv6. */
@@ -272,7 +285,7 @@ function parseAttributes(
 
 function cText(bytes: Uint8Array): string {
   const end = bytes.indexOf(0);
-  return new TextDecoder().decode(end < 0 ? bytes : bytes.subarray(0, end));
+  return decodeText(decoder, bytes, 0, end < 0 ? bytes.length : end);
 }
 
 /** Messages and attributes begin at multiples of four bytes. */
