@@ -31,8 +31,13 @@ export function virtioSerialChannel(
 }
 
 function openPort(host: DeviceHost, options: VirtioSerialOptions): OpenedDevice | DeviceObstacle {
-  const path = locateVirtioPort(host.files, options);
-  if (path === undefined) return missingPort(host.files, options);
+  let path = locateVirtioPort(host.files, options);
+  if (path === undefined) {
+    const obstacle = missingPort(host.files, options);
+    // It may have come while its absence was put into words.
+    path = locateVirtioPort(host.files, options);
+    if (path === undefined) return obstacle;
+  }
   try {
     return { fd: openDevice(host.libc, path), path };
   } catch (error) {

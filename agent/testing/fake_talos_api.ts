@@ -110,6 +110,14 @@ class FakeApi {
       socket.on("error", () => {});
     });
     server.on("sessionError", () => {});
+    server.on("session", (session) => {
+      // A client says goodbye before it closes the connection. Deno's answer to that, a goodbye of its
+      // own, ends the whole process now and then, by an assertion in its HTTP/2 library.
+      const port = session.socket?.remotePort;
+      session.close = () => {
+        for (const socket of this.#sockets) if (socket.remotePort === port) socket.destroy();
+      };
+    });
     server.on("stream", (stream, headers) => {
       stream.on("error", () => {});
       const chunks: Uint8Array[] = [];
