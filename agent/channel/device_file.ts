@@ -1,4 +1,4 @@
-import { cString, Errno, type Libc, LibcError, OpenFlag } from "../host/libc.ts";
+import { cString, Errno, ERRNO_ATTEMPTS, type Libc, LibcError, OpenFlag } from "../host/libc.ts";
 import { Readiness } from "../host/readiness.ts";
 import type { Session } from "./channel.ts";
 import { NextRequest } from "./next_request.ts";
@@ -7,8 +7,6 @@ const READ_SIZE = 64 * 1024;
 const READ_LENGTH = BigInt(READ_SIZE);
 // A command that takes longer is watched for its client's departure.
 const LONG_COMMAND_MS = 20;
-// Deno can change errno between a call and its look at it: what fails only once has not failed.
-const ATTEMPTS = 3;
 // virtio_console tells of an arrival on another queue than that of the data, from a work queue: on a
 // busy machine a newcomer's request can be read while the port still says that nobody is there.
 const ARRIVAL_MS = 50;
@@ -172,7 +170,7 @@ export class DeviceFile implements AsyncDisposable {
         const error = this.#libc.lastError(`write to ${this.#path}`);
         if (error.errno === Errno.EIO || error.errno === Errno.EPIPE) return false;
         if (error.errno !== Errno.EAGAIN && error.errno !== Errno.EINTR) {
-          if (++failures < ATTEMPTS) continue;
+          if (++failures < ERRNO_ATTEMPTS) continue;
           this.#fail(error);
           return false;
         }
@@ -208,7 +206,7 @@ export class DeviceFile implements AsyncDisposable {
     const errno = this.#libc.errno();
     if (errno === Errno.EAGAIN || errno === Errno.EINTR) return "nothing";
     if (errno === Errno.EIO) return "away";
-    if (attempt < ATTEMPTS) return this.#tryRead(attempt + 1);
+    if (attempt < ERRNO_ATTEMPTS) return this.#tryRead(attempt + 1);
     this.#fail(this.#libc.errorOf(errno, `read from ${this.#path}`));
     return "away";
   }

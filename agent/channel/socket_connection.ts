@@ -1,11 +1,10 @@
-import { Errno, type Libc } from "../host/libc.ts";
+import { Errno, ERRNO_ATTEMPTS, type Libc } from "../host/libc.ts";
 import { Readiness } from "../host/readiness.ts";
 import type { Session } from "./channel.ts";
 import { NextRequest } from "./next_request.ts";
 
 const READ_SIZE = 64 * 1024;
 const READ_LENGTH = BigInt(READ_SIZE);
-const MOST_FAILURES = 3;
 
 /** A client's connection to a socket of the agent, and its session. */
 export class SocketConnection implements Session, AsyncDisposable {
@@ -87,8 +86,8 @@ export class SocketConnection implements Session, AsyncDisposable {
   }
 
   /**
-   * What to do after a call that has failed. Deno can change errno between the call and here, so only
-   * what fails again and again is believed to be an error of the connection: the client has left.
+   * What to do after a call that has failed. Only what fails again and again (`ERRNO_ATTEMPTS`) is
+   * believed to be an error of the connection: the client has left.
    */
   #afterFailure(): "wait" | "try" | "leave" {
     const errno = this.#libc.errno();
@@ -98,7 +97,7 @@ export class SocketConnection implements Session, AsyncDisposable {
     }
     if (errno === Errno.EPIPE || errno === Errno.ECONNRESET) return "leave";
     this.#failures++;
-    return this.#failures < MOST_FAILURES ? "try" : "leave";
+    return this.#failures < ERRNO_ATTEMPTS ? "try" : "leave";
   }
 
   /** A `read` and a `write` may wait at the same time. */

@@ -1,5 +1,5 @@
-import { DiskSerials } from "./disk_serials.ts";
 import { blockDeviceMounts, type MountSelection } from "./block_device_mounts.ts";
+import { DiskSerials } from "./disk_serials.ts";
 import { fileStatus } from "./file_status.ts";
 import type { KernelFiles } from "./kernel_files.ts";
 import { readKernelName } from "./kernel_name.ts";
@@ -29,11 +29,12 @@ export interface OsInfo {
   readonly release: OsRelease;
 }
 
-/** What the agent knows of the host it runs on; every answer is read anew, but for what never changes. */
+/** What the agent knows of the host it runs on; every answer is read anew but for disks' serials. */
 export class Host {
   readonly libc: Libc;
   readonly files: KernelFiles;
   readonly roots: HostRoots;
+  /** Those that were asked for already. */
   readonly diskSerials = new DiskSerials();
   readonly #network: () => Network;
 

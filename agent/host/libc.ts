@@ -57,8 +57,8 @@ const ERROR_SYMBOLS = {
   strerror: { parameters: ["i32"], result: "pointer" },
 } as const satisfies Deno.ForeignLibraryInterface;
 
-// What every agent calls at its start: looked up together, since each library that is opened takes as long
-// as ten functions.
+// What every agent calls at its start: looked up together, since each library that is opened takes as
+// long as ten functions.
 const CORE_SYMBOLS = {
   ...FREQUENT_SYMBOLS,
   ...EVENT_SYMBOLS,
@@ -103,6 +103,12 @@ export const Errno = {
   ECONNRESET: 104,
   ECONNREFUSED: 111,
 } as const;
+
+/**
+ * How often a call is made that fails with an error which it should not have: Deno can change errno
+ * between a call and the look at it, so what fails only once has not failed.
+ */
+export const ERRNO_ATTEMPTS = 3;
 
 /** A call of libc that failed. `message` is `<what>: <strerror>`, such as `open /dev/x: ...`. */
 export class LibcError extends Error {
@@ -220,8 +226,8 @@ export class Libc implements Disposable {
   }
 
   /**
-   * A thread's errno never moves, and a `Libc` is used by one thread. It is read as memory: a call of
-   * Deno that reads it can change it.
+   * `CORE_SYMBOLS`, with errno at hand. A thread's errno never moves, and a `Libc` is used by one thread.
+   * It is read as memory: a call of Deno that reads it can change it.
    */
   get #core(): Deno.DynamicLibrary<typeof CORE_SYMBOLS>["symbols"] {
     const symbols = this.bind(CORE_SYMBOLS);

@@ -1,4 +1,4 @@
-import { Errno, type Libc } from "./libc.ts";
+import { Errno, ERRNO_ATTEMPTS, type Libc } from "./libc.ts";
 
 const AF_UNIX = 1;
 const AF_VSOCK = 40;
@@ -6,7 +6,6 @@ const SOCK_STREAM = 1;
 const SOCK_NONBLOCK = 0o4000;
 const SOCK_CLOEXEC = 0o2000000;
 const BACKLOG = 128;
-const ATTEMPTS = 3;
 // struct sockaddr_un has room for 108 bytes, the last of which is a NUL.
 const PATH_OFFSET = 2;
 const LONGEST_PATH = 107;
@@ -114,8 +113,7 @@ export class ListeningSocket implements Disposable {
       if (errno === Errno.EAGAIN) return undefined;
       // A client that left before it was served is none.
       if (errno === Errno.EINTR || errno === Errno.ECONNABORTED) continue;
-      // Deno can change errno in between: what fails only once has not failed.
-      if (++failures < ATTEMPTS) continue;
+      if (++failures < ERRNO_ATTEMPTS) continue;
       throw this.#libc.errorOf(errno, "accept4");
     }
   }
