@@ -41,8 +41,9 @@ export const guestGetMemoryBlocks = defineCommand({
   since: "2.3",
   arguments: {},
   reply: "value",
-}, (_values, { host: { files, roots } }: CommandContext) => {
-  const blocks = tellKernelErrors(() => readMemoryBlocks(files, roots.sysfs));
+}, (_values, { host }: CommandContext) => {
+  const { files, roots } = host;
+  const blocks = tellKernelErrors(() => readMemoryBlocks(files, roots.sysfs, host.kernelRelease()));
   if (blocks.length === 0 && hasMemoryBlocks(files, roots.sysfs)) {
     throw new QapiError("guest reported zero memory blocks!");
   }

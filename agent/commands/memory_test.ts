@@ -12,8 +12,9 @@ async function fourBlocks(): Promise<FixtureHost> {
     [`${MEMORY}/memory10/state`]: "online\n",
     [`${MEMORY}/memory10/removable`]: "1\n",
     [`${MEMORY}/memory2/state`]: "going-offline\n",
-    [`${MEMORY}/memory2/removable`]: "0\n",
+    [`${MEMORY}/memory2/removable`]: "1\n",
     [`${MEMORY}/memory3/state`]: "offline\n",
+    [`${MEMORY}/memory3/removable`]: "1\n",
     [`${MEMORY}/memory0/uevent`]: "",
   });
 }
@@ -27,8 +28,8 @@ Deno.test("memory blocks come by number, with the size of all", async () => {
   await using host = await fourBlocks();
   assert.deepEqual(guestGetMemoryBlocks.execute({}, host.context), [
     { "phys-index": 0, online: true, "can-offline": false },
-    { "phys-index": 2, online: false, "can-offline": false },
-    { "phys-index": 3, online: false, "can-offline": false },
+    { "phys-index": 2, online: false, "can-offline": true },
+    { "phys-index": 3, online: false, "can-offline": true },
     { "phys-index": 10, online: true, "can-offline": true },
   ]);
   assert.deepEqual(guestGetMemoryBlockInfo.execute({}, host.context), { size: 0x8000000n });

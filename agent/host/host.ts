@@ -61,6 +61,11 @@ export class Host {
     return readKernelName(this.libc).hostName;
   }
 
+  /** The version of the running kernel, such as `6.12.48-talos`. */
+  kernelRelease(): string {
+    return readKernelName(this.libc).release;
+  }
+
   /** The kernel and the operating system. */
   osInfo(): OsInfo {
     const { release, version, machine } = readKernelName(this.libc);

@@ -31,3 +31,12 @@ export function readKernelName(libc: Libc): KernelName {
   };
   return { hostName: field(1), release: field(2), version: field(3), machine: field(4) };
 }
+
+/** Whether a release, such as `6.12.48-talos`, is this version of Linux or a newer one. */
+export function isKernelSince(
+  release: string,
+  version: { readonly major: number; readonly minor: number },
+): boolean {
+  const [major = 0, minor = 0] = release.split(".").map((part) => Number.parseInt(part));
+  return major > version.major || (major === version.major && minor >= version.minor);
+}

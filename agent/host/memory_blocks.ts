@@ -1,5 +1,6 @@
 import { exactInteger } from "./exact_integer.ts";
 import type { KernelFiles, OpenDirectory } from "./kernel_files.ts";
+import { isKernelSince } from "./kernel_name.ts";
 import { Errno, type Libc, LibcError } from "./libc.ts";
 
 /** A block of memory that the kernel can take on and off line. */
@@ -15,19 +16,34 @@ export function hasMemoryBlocks(files: KernelFiles, sysfs: string): boolean {
   return files.exists(root(sysfs));
 }
 
+/** The first kernel whose memory blocks all say the same of `removable`. */
+const COMMON_REMOVABLE_SINCE = { major: 5, minor: 8 };
+
 /**
  * The memory blocks by their number; none where the kernel has no `/sys/devices/system/memory`.
  *
+ * @param kernelRelease as uname(2) has it. Since Linux 5.8 `removable` says whether the kernel supports
+ * memory offlining, of every block alike, and is read once: there can be thousands of blocks.
  * @throws LibcError when an attribute is there and cannot be read
  */
-export function readMemoryBlocks(files: KernelFiles, sysfs: string): MemoryBlock[] {
+export function readMemoryBlocks(
+  files: KernelFiles,
+  sysfs: string,
+  kernelRelease: string,
+): MemoryBlock[] {
   const numbers = files.list(root(sysfs))
     .filter((name) => /^memory\d+$/.test(name))
     .map((name) => exactInteger(name.slice("memory".length)))
     .sort((one, other) => Number(one) - Number(other));
   if (numbers.length === 0) return [];
   using parent = files.openDirectory(root(sysfs));
-  return numbers.map((index) => readState(files, parent, index));
+  if (!isKernelSince(kernelRelease, COMMON_REMOVABLE_SINCE)) {
+    return numbers.map((index) => readState(files, parent, index, isRemovable));
+  }
+  let common: boolean | undefined;
+  return numbers.map((index) =>
+    readState(files, parent, index, () => common ??= isRemovable(files, parent, index))
+  );
 }
 
 /**
@@ -42,7 +58,7 @@ export function readMemoryBlock(
 ): MemoryBlock | undefined {
   if (!files.exists(directory(sysfs, index))) return undefined;
   using parent = files.openDirectory(root(sysfs));
-  return readState(files, parent, index);
+  return readState(files, parent, index, isRemovable);
 }
 
 /**
@@ -80,13 +96,18 @@ function directory(sysfs: string, index: number | bigint): string {
   return `${root(sysfs)}/memory${index}`;
 }
 
-function readState(files: KernelFiles, parent: OpenDirectory, index: number | bigint): MemoryBlock {
+function readState(
+  files: KernelFiles,
+  parent: OpenDirectory,
+  index: number | bigint,
+  removable: typeof isRemovable,
+): MemoryBlock {
   const state = files.readAttributeIfPresent(`memory${index}/state`, parent);
   if (state === undefined) return { index, online: true, canOffline: false };
+  return { index, online: state === "online", canOffline: removable(files, parent, index) };
+}
+
+function isRemovable(files: KernelFiles, parent: OpenDirectory, index: number | bigint): boolean {
   const removable = files.readAttributeIfPresent(`memory${index}/removable`, parent);
-  return {
-    index,
-    online: state === "online",
-    canOffline: removable !== undefined && removable !== "0",
-  };
+  return removable !== undefined && removable !== "0";
 }
