@@ -6,9 +6,18 @@ import { virtioSerialChannel } from "../channel/virtio_serial.ts";
 import { vsockListenChannel } from "../channel/vsock_listen.ts";
 import type { Config } from "../config/config.ts";
 import { ConfigError } from "../config/config_error.ts";
+import type { KernelFiles } from "../host/kernel_files.ts";
+import type { Libc } from "../host/libc.ts";
 import type { Publish } from "../telemetry/activity.ts";
 import type { Log } from "../telemetry/log.ts";
-import type { Agent } from "./agent.ts";
+
+/** What a channel works with. */
+export interface ChannelHost {
+  readonly libc: Libc;
+  readonly files: KernelFiles;
+  readonly log: Log;
+  readonly publish: Publish;
+}
 
 /**
  * Opens the channel that the configuration names.
@@ -17,11 +26,9 @@ import type { Agent } from "./agent.ts";
  */
 export function openChannel(
   config: Config,
-  agent: Agent,
-  log: Log,
-  publish: Publish,
+  host: ChannelHost,
 ): Channel {
-  const host = { libc: agent.libc, files: agent.files, log, publish };
+  const { libc, files, publish } = host;
   const waiting = (path: string): void =>
     publish({ kind: "port", state: "waiting", path, reason: undefined });
   switch (config.method) {
@@ -37,18 +44,18 @@ export function openChannel(
       return isaSerialChannel(host, config.path ?? `${config.pathDevfs}/ttyS0`, config.pathProcfs);
     case "unix-listen": {
       const path = listenPath(config);
-      const channel = unixListenChannel(agent.libc, agent.files, path);
+      const channel = unixListenChannel(libc, files, path);
       waiting(path);
       return channel;
     }
     case "vsock-listen": {
       const path = listenPath(config);
-      const channel = vsockListenChannel(agent.libc, path);
+      const channel = vsockListenChannel(libc, path);
       waiting(`vsock ${path}`);
       return channel;
     }
     case "pty": {
-      const channel = new PtyChannel(agent.libc);
+      const channel = new PtyChannel(libc);
       console.log(channel.slavePath);
       waiting(channel.slavePath);
       return channel;

@@ -1,24 +1,23 @@
 import type { Channel } from "../channel/channel.ts";
-import { COMMANDS } from "../commands/all.ts";
 import type { Config } from "../config/config.ts";
 import { ConfigError } from "../config/config_error.ts";
+import { FreezeMarker } from "../host/freeze_marker.ts";
 import { KernelFiles } from "../host/kernel_files.ts";
 import { Libc } from "../host/libc.ts";
-import { releaseProgramPages } from "../host/program_pages.ts";
-import { isInMemory } from "../host/memory_file_system.ts";
 import { ActivityFeed } from "../telemetry/activity.ts";
 import { auditor } from "../telemetry/audit.ts";
 import { HeldBackLines } from "../telemetry/held_back_lines.ts";
 import { jsonLine, type LineFormat, lineLog, type Log, type LogSink } from "../telemetry/log.ts";
 import { RepeatLimit } from "../telemetry/repeat_limit.ts";
-import { Agent } from "./agent.ts";
 import { hasFlag, loadProcessConfig, parseWords } from "./command_line.ts";
 import { isBackgroundProcess, reportReady, startInBackground } from "./daemonize.ts";
+import { LazyAgent } from "./lazy_agent.ts";
 import { openChannel } from "./open_channel.ts";
 import { giveUpPermissions } from "./permissions.ts";
 import { Pidfile } from "./pidfile.ts";
 import { serve } from "./serve.ts";
-import { VERSION, versionLine } from "./version.ts";
+import type { RestOptions } from "./start_rest.ts";
+import { versionLine } from "./version.ts";
 
 /** Long enough for a hypervisor's first request, which loading would hold up. */
 const REST_DELAY_MS = 50;
@@ -33,8 +32,10 @@ export async function run(words: readonly string[]): Promise<number> {
     throw new ConfigError(`unknown sub-command ${operand}; there are run, call, check and version`);
   }
   using libc = new Libc();
-  const config = await loadProcessConfig(commandLine, new KernelFiles(libc));
+  const files = new KernelFiles(libc);
+  const config = await loadProcessConfig(commandLine, files);
   if ([config.blockRpcs, config.allowRpcs].some((list) => list?.includes("help"))) {
+    const { COMMANDS } = await import("../commands/all.ts");
     return print(COMMANDS.map(({ name }) => name).join("\n"));
   }
   if (hasFlag(commandLine, "dump-conf")) {
@@ -52,21 +53,35 @@ export async function run(words: readonly string[]): Promise<number> {
   const feed = new ActivityFeed(log);
   // Neither a level nor a limit keeps an audit line out.
   using _audit = feed.subscribe(auditor(lineLog(format, sink), log));
-  await using agent = new Agent(config, log, lines, libc, feed.publish);
+  const { publish } = feed;
+  await using agent = new LazyAgent({
+    lists: { allow: config.allowRpcs, block: config.blockRpcs },
+    log,
+    publish,
+    load: async () => {
+      const { Agent } = await import("./agent.ts");
+      return new Agent(config, log, lines, libc, publish);
+    },
+  });
   // Before the log and the pidfile are opened: they may lie on what the last process left frozen.
-  await thawLeftovers(agent, log);
+  await thawLeftovers(agent, new FreezeMarker(config.statedir, (path) => files.exists(path)), log);
   lines.sendTo(openLog(config, inBackground));
   using _pidfile = config.pidfile === undefined ? undefined : new Pidfile(libc, config.pidfile);
-  await using channel = openChannel(config, agent, log, feed.publish);
+  await using channel = openChannel(config, { libc, files, log, publish });
   using _signals = stopOnSignals(agent, channel, log);
   let portLoopEnded = false;
-  const served = serve(channel, agent.dispatcher, log, feed.publish)
+  const served = serve(channel, (message) => agent.handlerOf(message), log, publish)
     .finally(() => portLoopEnded = true);
   // The host may be waiting already.
   await Promise.race([served, nextTurn()]);
   if (inBackground) reportReady();
   log.info("agent started", { version: versionLine(), method: config.method });
-  await using _rest = startTheRest(config, agent, feed, log, () => portLoopEnded);
+  await using _rest = startRestLater(agent, {
+    config,
+    feed,
+    log,
+    portLoopEnded: () => portLoopEnded,
+  });
   await served;
   await agent.stop();
   log.info("agent stopped");
@@ -84,10 +99,12 @@ function print(text: string): number {
 }
 
 /** Thaws what a process that was killed left frozen. What fails is tried again by the freezer. */
-async function thawLeftovers(agent: Agent, log: Log): Promise<void> {
+async function thawLeftovers(agent: LazyAgent, marker: FreezeMarker, log: Log): Promise<void> {
+  if (!marker.isThere()) return;
+  const { freezer } = await agent.whole();
   try {
-    await agent.freezer.otherProcessDone();
-    if (agent.freezer.takeOver()) await agent.freezer.thaw("start");
+    await freezer.otherProcessDone();
+    if (freezer.takeOver()) await freezer.thaw("start");
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     log.error("cannot thaw what the last process left frozen", { reason });
@@ -95,45 +112,11 @@ async function thawLeftovers(agent: Agent, log: Log): Promise<void> {
 }
 
 /** Does what is not needed to serve the hypervisor, a moment after that is served. */
-function startTheRest(
-  config: Config,
-  agent: Agent,
-  feed: ActivityFeed,
-  log: Log,
-  portLoopEnded: () => boolean,
-): AsyncDisposable {
+function startRestLater(agent: LazyAgent, options: Omit<RestOptions, "agent">): AsyncDisposable {
   const stack = new AsyncDisposableStack();
   const start = async (): Promise<void> => {
-    const { listenAddress: address, talosconfig } = config;
-    reportStateDirectory(agent, config, log);
-    await reportCredentials(agent, log);
-    if (stack.disposed) return;
-    if (address !== undefined) {
-      const { startTelemetry } = await import("../telemetry/telemetry.ts");
-      const { processStatistics } = await import("../host/process_statistics.ts");
-      if (stack.disposed) return;
-      stack.use(startTelemetry({
-        address,
-        feed,
-        log,
-        version: VERSION,
-        versionLine: versionLine(),
-        processStatistics: () => processStatistics(agent.files),
-        portLoopEnded,
-        checkCredentials: talosconfig === undefined
-          ? undefined
-          : () => agent.power.checkCredentials(),
-      }));
-    }
-    if (config.kubernetesEvents) {
-      const { startKubernetesEvents } = await import("../telemetry/kubernetes_events.ts");
-      if (stack.disposed) return;
-      const environment = (name: string) => Deno.env.get(name);
-      stack.use(startKubernetesEvents({ feed, log, environment }));
-    }
-    feed.startIsOver();
-    agent.libc.compileFrequent();
-    releaseProgramPages(agent.libc, agent.files);
+    const { startRest } = await import("./start_rest.ts");
+    await startRest({ ...options, agent: await agent.whole() }, stack);
   };
   let started = Promise.resolve();
   const timer = setTimeout(() => started = start(), REST_DELAY_MS);
@@ -167,25 +150,8 @@ function openLog(config: Config, inBackground: boolean): LogSink {
   return (line) => file.writeSync(encoder.encode(line));
 }
 
-/** A shutdown that cannot work should be known before it is needed. */
-async function reportCredentials(agent: Agent, log: Log): Promise<void> {
-  const fault = await agent.power.checkCredentials();
-  if (fault !== undefined) log.warn("guest-shutdown will not work", { reason: fault });
-}
-
-/** The marker of a freeze should lie where no freeze reaches it, and not outlive the machine. */
-function reportStateDirectory(agent: Agent, { statedir }: Config, log: Log): void {
-  try {
-    if (isInMemory(agent.libc, statedir)) return;
-    log.warn("the state directory should be on a tmpfs", { statedir });
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    log.warn("guest-fsfreeze-freeze will not work without a state directory", { reason });
-  }
-}
-
 /** A frozen node is thawed before anything else. */
-function stopOnSignals(agent: Agent, channel: Channel, log: Log): Disposable {
+function stopOnSignals(agent: LazyAgent, channel: Channel, log: Log): Disposable {
   const signals = ["SIGTERM", "SIGINT"] as const;
   const listeners = signals.map((signal) => {
     const stop = async () => {

@@ -14,6 +14,15 @@ const MOST_BYTES_AHEAD = 64 * 1024;
 const LATE = Symbol("the command takes long");
 const GIVEN_UP = Symbol("the client waits no more");
 
+/** What the loop asks of a dispatcher. */
+export type MessageHandler = Pick<
+  Dispatcher<unknown>,
+  "dispatch" | "mayTakeLong" | "resynchronizes" | "runsBeside"
+>;
+
+/** Gives what handles a message. */
+export type HandlerOf = (message: JsonMessage) => MessageHandler | Promise<MessageHandler>;
+
 /**
  * Serves a channel until it is disposed of: one session after the other, one request after the other,
  * each answered before the next is looked at. Half a request ends with its session.
@@ -23,13 +32,13 @@ const GIVEN_UP = Symbol("the client waits no more");
  * goes on, and beside it run those commands that run while file systems are frozen. Others wait for its
  * end.
  */
-export async function serve<Context>(
+export async function serve(
   channel: Channel,
-  dispatcher: Dispatcher<Context>,
+  handlerOf: HandlerOf,
   log: Log,
   publish: Publish,
 ): Promise<void> {
-  const requests = new Requests(dispatcher, log);
+  const requests = new Requests(handlerOf, log);
   for await (const session of channel.sessions()) {
     const path = session.client;
     log.debug("client connected", { client: path });
@@ -109,27 +118,28 @@ class SessionInput {
 }
 
 /** Runs requests, and keeps those apart that nobody waits for any more. */
-class Requests<Context> {
-  readonly #dispatcher: Dispatcher<Context>;
+class Requests {
+  readonly #handlerOf: HandlerOf;
   readonly #log: Log;
   readonly #givenUp = new Set<Promise<unknown>>();
 
-  constructor(dispatcher: Dispatcher<Context>, log: Log) {
-    this.#dispatcher = dispatcher;
+  constructor(handlerOf: HandlerOf, log: Log) {
+    this.#handlerOf = handlerOf;
     this.#log = log;
   }
 
   /** The reply; undefined when there is none, or nobody who waits for it. */
   async run(message: JsonMessage, input: SessionInput): Promise<Uint8Array | undefined> {
+    const handler = await this.#handlerOf(message);
     const isAlone = this.#givenUp.size === 0;
-    if (isAlone && !this.#dispatcher.mayTakeLong(message)) {
-      return await this.#dispatcher.dispatch(message, input.client);
+    if (isAlone && !handler.mayTakeLong(message)) {
+      return await handler.dispatch(message, input.client);
     }
     const wait = new AbortController();
-    const running = isAlone || this.#dispatcher.runsBeside(message)
-      ? this.#dispatcher.dispatch(message, input.client)
-      : this.#runAlone(message, input.client, wait.signal);
-    const outcome = await this.#watch(running, input);
+    const running = isAlone || handler.runsBeside(message)
+      ? handler.dispatch(message, input.client)
+      : this.#runAlone(handler, message, input.client, wait.signal);
+    const outcome = await this.#watch(running, handler, input);
     if (outcome !== GIVEN_UP) return outcome;
     wait.abort();
     this.#log.info("a command goes on, but its client does not wait for it any more", {
@@ -147,16 +157,18 @@ class Requests<Context> {
 
   /** Runs it after all that was given up, unless it is given up itself before. */
   async #runAlone(
+    handler: MessageHandler,
     message: JsonMessage,
     client: string,
     givenUp: AbortSignal,
   ): Promise<Uint8Array | undefined> {
     await this.allDone();
-    return givenUp.aborted ? undefined : await this.#dispatcher.dispatch(message, client);
+    return givenUp.aborted ? undefined : await handler.dispatch(message, client);
   }
 
   async #watch(
     running: Promise<Uint8Array | undefined>,
+    handler: MessageHandler,
     input: SessionInput,
   ): Promise<Uint8Array | undefined | typeof GIVEN_UP> {
     const started = performance.now();
@@ -171,7 +183,7 @@ class Requests<Context> {
       const next = await Promise.race([done, input.read()]);
       if (typeof next !== "number") return next.reply;
       ahead += next;
-      const resynchronizes = (message: JsonMessage) => this.#dispatcher.resynchronizes(message);
+      const resynchronizes = (message: JsonMessage) => handler.resynchronizes(message);
       const waitedLong = performance.now() - started >= GIVE_UP_MS;
       if (waitedLong && input.hasFrom(known, resynchronizes)) return GIVEN_UP;
       if (input.ended && !input.takesReply()) return GIVEN_UP;

@@ -84,7 +84,7 @@ class Bench implements AsyncDisposable {
     const commands = [slow, sync, ping];
     const policy = new Policy({ allow: undefined, block: undefined }, {});
     const dispatcher = new Dispatcher(commands, policy, {}, silentLog, publishNothing);
-    this.#served = serve(this.#channel(), dispatcher, silentLog, publishNothing);
+    this.#served = serve(this.#channel(), () => dispatcher, silentLog, publishNothing);
   }
 
   connect(): Client {

@@ -26,6 +26,11 @@ export class FreezeMarker {
     this.#exists = exists;
   }
 
+  /** Whether there is a marker now. */
+  isThere(): boolean {
+    return this.#exists(this.#path);
+  }
+
   /**
    * Makes the marker, whole or not at all. It is not changed afterwards: its directory may be frozen.
    *
@@ -56,7 +61,7 @@ export class FreezeMarker {
    * @throws Error of Deno when the marker exists and cannot be read
    */
   async released(): Promise<void> {
-    if (!this.#exists(this.#path)) return;
+    if (!this.isThere()) return;
     try {
       using file = await Deno.open(this.#path);
       await file.lock(true);
@@ -71,7 +76,7 @@ export class FreezeMarker {
    * @throws Error of Deno when it exists and cannot be read
    */
   read(): MarkedDevices | undefined {
-    if (!this.#exists(this.#path)) return undefined;
+    if (!this.isThere()) return undefined;
     let text: string;
     try {
       text = Deno.readTextFileSync(this.#path);

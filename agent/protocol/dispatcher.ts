@@ -104,6 +104,11 @@ export class Dispatcher<Context> {
     }
   }
 
+  /** Whether the message is a request for one of the commands. */
+  knows(message: JsonMessage): boolean {
+    return this.#commandOf(message) !== undefined;
+  }
+
   /** Whether its client may not want to wait for the end of the command. */
   mayTakeLong(message: JsonMessage): boolean {
     return this.#commandOf(message)?.mayTakeLong === true;

@@ -1,0 +1,74 @@
+import type { Config } from "../config/config.ts";
+import { processStatistics } from "../host/process_statistics.ts";
+import { isInMemory } from "../host/memory_file_system.ts";
+import { releaseProgramPages } from "../host/program_pages.ts";
+import type { ActivityFeed } from "../telemetry/activity.ts";
+import type { Log } from "../telemetry/log.ts";
+import type { Agent } from "./agent.ts";
+import { VERSION, versionLine } from "./version.ts";
+
+/** What the rest of the agent works with. */
+export interface RestOptions {
+  readonly config: Config;
+  readonly agent: Agent;
+  readonly feed: ActivityFeed;
+  readonly log: Log;
+  /** Whether the loop that serves the port has ended. */
+  readonly portLoopEnded: () => boolean;
+}
+
+/**
+ * Starts what is not needed to serve the hypervisor: warnings about the set-up, metrics and health, and
+ * Kubernetes events. It goes into `stack`, which may be disposed of meanwhile.
+ */
+export async function startRest(
+  { config, agent, feed, log, portLoopEnded }: RestOptions,
+  stack: AsyncDisposableStack,
+): Promise<void> {
+  const { listenAddress: address, talosconfig } = config;
+  reportStateDirectory(agent, config, log);
+  await reportCredentials(agent, log);
+  if (stack.disposed) return;
+  if (address !== undefined) {
+    const { startTelemetry } = await import("../telemetry/telemetry.ts");
+    if (stack.disposed) return;
+    stack.use(startTelemetry({
+      address,
+      feed,
+      log,
+      version: VERSION,
+      versionLine: versionLine(),
+      processStatistics: () => processStatistics(agent.files),
+      portLoopEnded,
+      checkCredentials: talosconfig === undefined
+        ? undefined
+        : () => agent.power.checkCredentials(),
+    }));
+  }
+  if (config.kubernetesEvents) {
+    const { startKubernetesEvents } = await import("../telemetry/kubernetes_events.ts");
+    if (stack.disposed) return;
+    const environment = (name: string) => Deno.env.get(name);
+    stack.use(startKubernetesEvents({ feed, log, environment }));
+  }
+  feed.startIsOver();
+  agent.libc.compileFrequent();
+  releaseProgramPages(agent.libc, agent.files);
+}
+
+/** A shutdown that cannot work should be known before it is needed. */
+async function reportCredentials(agent: Agent, log: Log): Promise<void> {
+  const fault = await agent.power.checkCredentials();
+  if (fault !== undefined) log.warn("guest-shutdown will not work", { reason: fault });
+}
+
+/** The marker of a freeze should lie where no freeze reaches it, and not outlive the machine. */
+function reportStateDirectory(agent: Agent, { statedir }: Config, log: Log): void {
+  try {
+    if (isInMemory(agent.libc, statedir)) return;
+    log.warn("the state directory should be on a tmpfs", { statedir });
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    log.warn("guest-fsfreeze-freeze will not work without a state directory", { reason });
+  }
+}
