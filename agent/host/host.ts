@@ -2,7 +2,7 @@ import { blockDeviceMounts, type MountSelection } from "./block_device_mounts.ts
 import { DiskSerials } from "./disk_serials.ts";
 import { fileStatus } from "./file_status.ts";
 import type { KernelFiles } from "./kernel_files.ts";
-import { readKernelName } from "./kernel_name.ts";
+import { readHostName, readKernelName } from "./kernel_name.ts";
 import type { Libc } from "./libc.ts";
 import { type Mount, readMountTable } from "./mount_table.ts";
 import { type NetworkInterface, readNetworkInterfaces } from "./network_interfaces.ts";
@@ -58,7 +58,7 @@ export class Host {
 
   /** The host name of this UTS namespace, the node's with `hostNetwork`. */
   hostName(): string {
-    return readKernelName(this.libc).hostName;
+    return readHostName(this.libc);
   }
 
   /** The version of the running kernel, such as `6.12.48-talos`. */

@@ -19,17 +19,33 @@ export interface KernelName {
   readonly machine: string;
 }
 
+const decoder = new TextDecoder();
+
 /** Asks the kernel for its name (uname(2)). */
 export function readKernelName(libc: Libc): KernelName {
-  const { uname } = libc.bind(UNAME_SYMBOLS);
-  const bytes = new Uint8Array(FIELDS * FIELD_SIZE);
-  libc.check(uname(bytes), "uname");
-  const decoder = new TextDecoder();
-  const field = (index: number): string => {
-    const start = index * FIELD_SIZE;
-    return decodeText(decoder, bytes, start, bytes.indexOf(0, start));
+  const bytes = uname(libc);
+  return {
+    hostName: field(bytes, 1),
+    release: field(bytes, 2),
+    version: field(bytes, 3),
+    machine: field(bytes, 4),
   };
-  return { hostName: field(1), release: field(2), version: field(3), machine: field(4) };
+}
+
+/** The host name alone. */
+export function readHostName(libc: Libc): string {
+  return field(uname(libc), 1);
+}
+
+function uname(libc: Libc): Uint8Array {
+  const bytes = new Uint8Array(FIELDS * FIELD_SIZE);
+  libc.check(libc.bind(UNAME_SYMBOLS).uname(bytes), "uname");
+  return bytes;
+}
+
+function field(bytes: Uint8Array, index: number): string {
+  const start = index * FIELD_SIZE;
+  return decodeText(decoder, bytes, start, bytes.indexOf(0, start));
 }
 
 /** Whether a release, such as `6.12.48-talos`, is this version of Linux or a newer one. */

@@ -21,9 +21,9 @@ async function cpuTicks(guest: Guest): Promise<number> {
   return Number(fields[11]) + Number(fields[12]);
 }
 
-/** Those of five seconds, after two in which the agent comes to rest. */
+/** Those of five seconds, after twelve: threads that a request has used for files end after ten. */
 async function idleTicks(guest: Guest): Promise<number> {
-  await guest.run("sleep 2", SLOW);
+  await guest.run("sleep 12", SLOW);
   const before = await cpuTicks(guest);
   await guest.run("sleep 5", SLOW);
   return await cpuTicks(guest) - before;
