@@ -56,9 +56,7 @@ export function decodePlainJsonString(token: Uint8Array): string {
   const end = token.length - 1;
   if (end > SHORT) return latin1.decode(token.subarray(1, end));
   // A decoder's call costs more than the characters of a command's name.
-  let text = "";
-  for (let index = 1; index < end; index++) text += String.fromCharCode(token[index] ?? 0);
-  return text;
+  return Reflect.apply(String.fromCharCode, undefined, token.subarray(1, end));
 }
 
 /** By a loop: `every` would call a function for each byte of a payload. */

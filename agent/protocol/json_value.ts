@@ -8,7 +8,7 @@ export type JsonValue = null | boolean | number | bigint | string | JsonArray | 
 /** A JSON array; an interface because type aliases cannot refer to themselves here. */
 export interface JsonArray extends ReadonlyArray<JsonValue> {}
 
-/** A JSON object. Parsed ones have no prototype, so that a key such as `__proto__` is just a key. */
+/** A JSON object. Parsed ones inherit nothing, so that a key such as `__proto__` is just a key. */
 export interface JsonObject {
   readonly [key: string]: JsonValue;
 }

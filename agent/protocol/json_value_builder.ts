@@ -11,6 +11,9 @@ type Container =
   | { readonly kind: "object"; readonly value: MutableObject; key: string; expects: Expectation }
   | { readonly kind: "array"; readonly value: JsonValue[]; expects: Expectation };
 
+// Nothing is inherited from it. An object without a prototype would do the same, but V8 makes it a
+// dictionary, which takes seven times as long to fill and to go through.
+const NO_MEMBERS: object = Object.freeze(Object.create(null));
 const ascii = new TextDecoder("latin1");
 const MAXIMUM_UINT64 = 0xffff_ffff_ffff_ffffn;
 const MINIMUM_INT64 = -0x8000_0000_0000_0000n;
@@ -47,7 +50,12 @@ export class JsonValueBuilder {
     if (top !== undefined && !this.#acceptsValue(top, kind)) return;
     switch (kind) {
       case "{":
-        this.#stack.push({ kind: "object", value: Object.create(null), key: "", expects: "first" });
+        this.#stack.push({
+          kind: "object",
+          value: Object.create(NO_MEMBERS),
+          key: "",
+          expects: "first",
+        });
         break;
       case "[":
         this.#stack.push({ kind: "array", value: [], expects: "first" });
