@@ -1,4 +1,3 @@
-import type { Channel } from "../channel/channel.ts";
 import type { Config } from "../config/config.ts";
 import { ConfigError } from "../config/config_error.ts";
 import { FreezeMarker } from "../host/freeze_marker.ts";
@@ -65,10 +64,14 @@ export async function run(words: readonly string[]): Promise<number> {
   });
   // Before the log and the pidfile are opened: they may lie on what the last process left frozen.
   await thawLeftovers(agent, new FreezeMarker(config.statedir, (path) => files.exists(path)), log);
+  // Before anything is made that must be removed at the end.
+  using _signals = onStopSignals(log, async () => {
+    await agent.stop();
+    await channel[Symbol.asyncDispose]();
+  });
   lines.sendTo(openLog(config, inBackground));
   using _pidfile = config.pidfile === undefined ? undefined : new Pidfile(libc, config.pidfile);
   await using channel = openChannel(config, { libc, files, log, publish });
-  using _signals = stopOnSignals(agent, channel, log);
   let portLoopEnded = false;
   const served = serve(channel, (message) => agent.handlerOf(message), log, publish)
     .finally(() => portLoopEnded = true);
@@ -150,21 +153,20 @@ function openLog(config: Config, inBackground: boolean): LogSink {
   return (line) => file.writeSync(encoder.encode(line));
 }
 
-/** A frozen node is thawed before anything else. */
-function stopOnSignals(agent: LazyAgent, channel: Channel, log: Log): Disposable {
+/** Calls `stop` for each signal that ends the agent; the event loop does, so what is under way goes on. */
+function onStopSignals(log: Log, stop: () => Promise<void>): Disposable {
   const signals = ["SIGTERM", "SIGINT"] as const;
   const listeners = signals.map((signal) => {
-    const stop = async () => {
+    const listener = async () => {
       log.info("stopping", { signal });
-      await agent.stop();
-      await channel[Symbol.asyncDispose]();
+      await stop();
     };
-    Deno.addSignalListener(signal, stop);
-    return { signal, stop };
+    Deno.addSignalListener(signal, listener);
+    return { signal, listener };
   });
   return {
     [Symbol.dispose]: () => {
-      for (const { signal, stop } of listeners) Deno.removeSignalListener(signal, stop);
+      for (const { signal, listener } of listeners) Deno.removeSignalListener(signal, listener);
     },
   };
 }

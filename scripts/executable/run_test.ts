@@ -100,6 +100,25 @@ Deno.test("SIGTERM and SIGINT end the agent at once and leave nothing behind", a
   }
 });
 
+Deno.test("a signal in the middle of the start ends the agent as cleanly", async () => {
+  for (let run = 0; run < 5; run++) {
+    const directory = await Deno.makeTempDir();
+    const pidfile = `${directory}/agent.pid`;
+    const socket = `${directory}/agent.sock`;
+    const agent = new Deno.Command(EXECUTABLE, {
+      args: ["-m", "unix-listen", "-p", socket, "-f", pidfile, "--listen-address", "none"],
+      stderr: "null",
+    }).spawn();
+    // The first that it leaves behind.
+    while (!exists(pidfile));
+    agent.kill("SIGTERM");
+    equal((await agent.status).code, 0);
+    equal(exists(pidfile), false);
+    equal(exists(socket), false);
+    await Deno.remove(directory, { recursive: true });
+  }
+});
+
 Deno.test("a second agent on the same socket or pid file ends with status 1", async () => {
   const directory = await Deno.makeTempDir();
   const pidfile = `${directory}/agent.pid`;
