@@ -71,12 +71,13 @@ const SUITES: readonly Suite[] = [
     name: "executable",
     quick: false,
     parts: ["compile", "newest", "vm"],
-    command: [
-      "deno",
-      ...TEST,
-      "scripts/executable/run_test.ts",
-      "scripts/executable/check_test.ts",
-    ],
+    command: ["deno", ...TEST, "scripts/executable/run_test.ts"],
+  },
+  {
+    name: "check",
+    quick: false,
+    parts: ["compile", "newest", "namespaces"],
+    command: ["deno", ...TEST, "scripts/executable/check_test.ts"],
   },
   {
     name: "executable for arm64",
@@ -87,7 +88,7 @@ const SUITES: readonly Suite[] = [
   {
     name: "conformance",
     quick: false,
-    parts: ["compile", "qemu-ga", "newest"],
+    parts: ["compile", "qemu-ga", "newest", "namespaces"],
     // A quiet test would keep its table to itself.
     command: ["deno", ...TEST.filter((word) => word !== "--quiet"), "scripts/conformance"],
     report: /^suite +requests[^]*?(?=^-)/m,
@@ -119,7 +120,7 @@ const SUITES: readonly Suite[] = [
   {
     name: "libvirt",
     quick: false,
-    parts: ["vm", "libvirt", "compile", "newest"],
+    parts: ["namespaces", "vm", "libvirt", "compile", "newest"],
     command: ["deno", ...TEST, "scripts/libvirt"],
   },
   {
