@@ -35,7 +35,11 @@ export class LazyAgent implements AsyncDisposable {
     this.#first = new Dispatcher(commands, new Policy(lists, {}), undefined, log, publish);
   }
 
-  /** The whole agent. */
+  /**
+   * The whole agent.
+   *
+   * @throws what `load` throws
+   */
   async whole(): Promise<Agent> {
     this.#loading ??= this.#load();
     const agent = await this.#loading;
@@ -44,7 +48,11 @@ export class LazyAgent implements AsyncDisposable {
     return agent;
   }
 
-  /** What handles a message; the agent is loaded for it where it must be. */
+  /**
+   * What handles a message; the agent is loaded for it where it must be.
+   *
+   * @throws what `load` throws
+   */
   handlerOf(message: JsonMessage): MessageHandler | Promise<MessageHandler> {
     if (this.#loaded !== undefined) return this.#loaded.dispatcher;
     return this.#first.knows(message)

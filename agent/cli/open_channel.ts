@@ -1,23 +1,12 @@
 import type { Channel } from "../channel/channel.ts";
 import { isaSerialChannel } from "../channel/isa_serial.ts";
 import { PtyChannel } from "../channel/pty.ts";
+import type { DeviceHost } from "../channel/reopening_channel.ts";
 import { unixListenChannel } from "../channel/unix_listen.ts";
 import { virtioSerialChannel } from "../channel/virtio_serial.ts";
 import { vsockListenChannel } from "../channel/vsock_listen.ts";
 import type { Config } from "../config/config.ts";
 import { ConfigError } from "../config/config_error.ts";
-import type { KernelFiles } from "../host/kernel_files.ts";
-import type { Libc } from "../host/libc.ts";
-import type { Publish } from "../telemetry/activity.ts";
-import type { Log } from "../telemetry/log.ts";
-
-/** What a channel works with. */
-export interface ChannelHost {
-  readonly libc: Libc;
-  readonly files: KernelFiles;
-  readonly log: Log;
-  readonly publish: Publish;
-}
 
 /**
  * Opens the channel that the configuration names.
@@ -26,7 +15,7 @@ export interface ChannelHost {
  */
 export function openChannel(
   config: Config,
-  host: ChannelHost,
+  host: DeviceHost,
 ): Channel {
   const { libc, files, publish } = host;
   const waiting = (path: string): void =>

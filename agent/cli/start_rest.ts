@@ -1,6 +1,6 @@
 import type { Config } from "../config/config.ts";
-import { processStatistics } from "../host/process_statistics.ts";
 import { isInMemory } from "../host/memory_file_system.ts";
+import { processStatistics } from "../host/process_statistics.ts";
 import { releaseProgramPages } from "../host/program_pages.ts";
 import type { ActivityFeed } from "../telemetry/activity.ts";
 import type { Log } from "../telemetry/log.ts";

@@ -21,7 +21,11 @@ export interface KernelName {
 
 const decoder = new TextDecoder();
 
-/** Asks the kernel for its name (uname(2)). */
+/**
+ * Asks the kernel for its name (uname(2)).
+ *
+ * @throws LibcError
+ */
 export function readKernelName(libc: Libc): KernelName {
   const bytes = uname(libc);
   return {
@@ -32,7 +36,11 @@ export function readKernelName(libc: Libc): KernelName {
   };
 }
 
-/** The host name alone. */
+/**
+ * The host name alone.
+ *
+ * @throws LibcError
+ */
 export function readHostName(libc: Libc): string {
   return field(uname(libc), 1);
 }
