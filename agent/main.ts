@@ -9,6 +9,7 @@ const SUB_COMMANDS: Readonly<Record<string, (words: readonly string[]) => Promis
   // Loaded when they are asked for: the agent needs none of them.
   call: async (words) => await (await import("./cli/call.ts")).call(words),
   check: async (words) => await (await import("./cli/check.ts")).check(words),
+  guard: async (words) => await (await import("./cli/guard.ts")).guard(words),
   version,
 };
 

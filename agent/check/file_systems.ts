@@ -1,6 +1,7 @@
 import type { Config } from "../config/config.ts";
-import { FreezeMarker } from "../host/freeze_marker.ts";
-import { freezeOrder } from "../host/freeze_order.ts";
+import { FreezeMarker } from "../freeze/freeze_marker.ts";
+import { freezeOrder } from "../freeze/freeze_order.ts";
+import { GuardLock } from "../freeze/guard_lock.ts";
 import type { KernelFiles } from "../host/kernel_files.ts";
 import { cString, type Libc, LibcError } from "../host/libc.ts";
 import { isInMemory } from "../host/memory_file_system.ts";
@@ -62,7 +63,19 @@ export function checkStateDirectory(
       ? ok(name, `${statedir}, a tmpfs`)
       : warning(name, `${statedir} is on no tmpfs: a freeze could reach its marker`, remedy),
     checkMarker(files, statedir),
+    checkGuard(libc, statedir),
   ];
+}
+
+function checkGuard(libc: Libc, statedir: string): CheckLine {
+  const name = "guard";
+  if (new GuardLock(libc, statedir).isHeld()) return ok(name, "watches");
+  return warning(
+    name,
+    "nobody thaws when the agent is killed while its own disk is frozen",
+    "run qemu-ga-talos guard beside the agent, with the same --statedir; in the chart " +
+      "freeze.guard.enabled does",
+  );
 }
 
 function checkMarker(files: KernelFiles, statedir: string): CheckLine {
@@ -70,7 +83,8 @@ function checkMarker(files: KernelFiles, statedir: string): CheckLine {
   try {
     const marked = new FreezeMarker(statedir, (path) => files.exists(path)).read();
     if (marked === undefined) return ok(name, "nothing");
-    const what = marked === "all" ? "all file systems" : `${marked.length} file systems`;
+    const { devices } = marked;
+    const what = devices === "all" ? "all file systems" : `${devices.length} file systems`;
     return warning(
       name,
       `${what}, by a freeze that is under way or by an agent that was killed`,

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { FreezeMarker } from "../host/freeze_marker.ts";
+import { FreezeMarker } from "../freeze/freeze_marker.ts";
 import { Errno, LibcError } from "../host/libc.ts";
 import { parseMountinfo } from "../host/mount_table.ts";
 import { FixtureHost } from "../testing/fixture_host.ts";
@@ -60,8 +60,8 @@ Deno.test("the marker of a freeze is a warning that says how to thaw", async () 
   const lines = () => checkStateDirectory(libc, files, { ...CONFIG, statedir });
   const marker = new FreezeMarker(statedir, (path) => files.exists(path));
   try {
-    assert.deepEqual(lines().map(({ status }) => status), ["ok", "ok"]);
-    marker.write(MOUNTS);
+    assert.deepEqual(lines().map(({ status }) => status), ["ok", "ok", "warning"]);
+    marker.write(MOUNTS, { since: 1, startedAt: 1, deadline: undefined });
     const [, frozen] = lines();
     assert.equal(frozen?.status, "warning");
     assert.match(frozen.fact, /^3 file systems/);

@@ -2,18 +2,21 @@ import { COMMANDS } from "../commands/all.ts";
 import type { CommandContext } from "../commands/context.ts";
 import { defaultPolicy } from "../commands/default_policy.ts";
 import type { Config } from "../config/config.ts";
-import { FileSystemThread } from "../host/file_system_thread.ts";
-import { FreezeMarker } from "../host/freeze_marker.ts";
-import { Freezer, type HeldBack } from "../host/freezer.ts";
-import { fsfreezeHook } from "../host/fsfreeze_hook.ts";
+import { KernelFileSystemCalls } from "../freeze/file_system_calls.ts";
+import { FreezeMarker } from "../freeze/freeze_marker.ts";
+import { Freezer, type HeldBack } from "../freeze/freezer.ts";
+import { fsfreezeHook } from "../freeze/fsfreeze_hook.ts";
+import { GuardLock } from "../freeze/guard_lock.ts";
+import { LastFreezeFile } from "../freeze/last_freeze.ts";
+import { trimFileSystems } from "../freeze/trim.ts";
 import { GuestFiles } from "../host/guest_files.ts";
 import { GuestProcesses } from "../host/guest_processes.ts";
 import { HandleNumbers } from "../host/handle_numbers.ts";
 import { Host } from "../host/host.ts";
 import { KernelFiles } from "../host/kernel_files.ts";
 import type { Libc } from "../host/libc.ts";
+import { readMonotonicClock } from "../host/monotonic_clock.ts";
 import { setTcpNoDelay } from "../host/tcp_no_delay.ts";
-import { trimFileSystems } from "../host/trim.ts";
 import { Dispatcher } from "../protocol/dispatcher.ts";
 import { Policy } from "../protocol/policy.ts";
 import { TalosPower } from "../talos/power.ts";
@@ -29,6 +32,7 @@ export class Agent implements AsyncDisposable {
   readonly dispatcher: Dispatcher<CommandContext>;
   readonly power: TalosPower;
   readonly freezer: Freezer;
+  readonly guardLock: GuardLock;
   readonly #guestFiles: GuestFiles;
   readonly #guestProcesses: GuestProcesses;
   readonly #stopping = new AbortController();
@@ -72,18 +76,23 @@ export class Agent implements AsyncDisposable {
     this.#guestProcesses = new GuestProcesses(this.libc, log);
     const selection = { include: config.fsfreezeInclude, exclude: config.fsfreezeExclude };
     const mounts = () => host.blockDeviceMounts(selection);
-    const startThread = () => FileSystemThread.start();
+    const calls = new KernelFileSystemCalls(this.libc);
+    const exists = (path: string) => this.files.exists(path);
+    this.guardLock = new GuardLock(this.libc, config.statedir);
     this.freezer = new Freezer({
       mounts,
       allMounts: () => host.blockDeviceMounts({ include: ["*"], exclude: [] }),
-      marker: new FreezeMarker(config.statedir, (path) => this.files.exists(path)),
-      startThread,
+      calls,
+      marker: new FreezeMarker(config.statedir, exists),
+      lastFreeze: new LastFreezeFile(config.statedir, exists),
+      guard: this.guardLock,
       hook: config.fsfreezeHook === undefined ? undefined : fsfreezeHook(config.fsfreezeHook),
       timeoutMs: config.fsfreezeTimeoutMs,
       allowEmpty: config.fsfreezeAllowEmpty,
       log,
       publish,
       heldBack,
+      monotonicClock: () => readMonotonicClock(this.libc),
     });
     const { signal } = this.#stopping;
     const lists = { allow: config.allowRpcs, block: config.blockRpcs };
@@ -100,7 +109,7 @@ export class Agent implements AsyncDisposable {
         guestFiles: this.#guestFiles,
         guestProcesses: this.#guestProcesses,
         freezer: this.freezer,
-        trim: (minimum) => trimFileSystems({ mounts, startThread, signal, log, publish }, minimum),
+        trim: (minimum) => trimFileSystems({ mounts, calls, signal, log, publish }, minimum),
         interfaces: { include: config.interfacesInclude, exclude: config.interfacesExclude },
       },
       log,

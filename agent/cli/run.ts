@@ -1,6 +1,6 @@
 import type { Config } from "../config/config.ts";
 import { ConfigError } from "../config/config_error.ts";
-import { FreezeMarker } from "../host/freeze_marker.ts";
+import { FreezeMarker } from "../freeze/freeze_marker.ts";
 import { KernelFiles } from "../host/kernel_files.ts";
 import { Libc } from "../host/libc.ts";
 import { ActivityFeed } from "../telemetry/activity.ts";
@@ -28,7 +28,9 @@ export async function run(words: readonly string[]): Promise<number> {
   if (hasFlag(commandLine, "version")) return print(versionLine());
   const [operand] = commandLine.operands;
   if (operand !== undefined) {
-    throw new ConfigError(`unknown sub-command ${operand}; there are run, call, check and version`);
+    throw new ConfigError(
+      `unknown sub-command ${operand}; there are run, call, check, guard and version`,
+    );
   }
   using libc = new Libc();
   const files = new KernelFiles(libc);

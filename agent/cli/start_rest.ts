@@ -27,6 +27,7 @@ export async function startRest(
 ): Promise<void> {
   const { listenAddress: address, talosconfig } = config;
   reportStateDirectory(agent, config, log);
+  agent.freezer.reportLastFreeze();
   await reportCredentials(agent, log);
   if (stack.disposed) return;
   if (address !== undefined) {
@@ -39,6 +40,7 @@ export async function startRest(
       version: VERSION,
       versionLine: versionLine(),
       processStatistics: () => processStatistics(agent.files),
+      guardWatches: () => agent.guardLock.isHeld(),
       portLoopEnded,
       checkCredentials: talosconfig === undefined
         ? undefined

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { FreezeError } from "../host/freezer.ts";
+import { FreezeError } from "../freeze/file_system_set.ts";
 import { Dispatcher } from "../protocol/dispatcher.ts";
 import { Policy } from "../protocol/policy.ts";
 import { publishNothing } from "../telemetry/activity.ts";

@@ -38,11 +38,15 @@ export class DirectoryWatch implements AsyncDisposable {
     return this.#add(path, IN_CLOSE);
   }
 
-  /** Waits for a change since the last call, `milliseconds` at most; true when there was one. */
-  async change(milliseconds: number): Promise<boolean> {
+  /**
+   * Waits for a change since the last call; true when there was one.
+   *
+   * @param milliseconds how long at most; for ever, without a timer, when left out
+   */
+  async change(milliseconds?: number): Promise<boolean> {
     if (!this.#changed && !this.#closed) {
       await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, milliseconds);
+        const timer = milliseconds === undefined ? undefined : setTimeout(resolve, milliseconds);
         this.#wake = () => {
           clearTimeout(timer);
           resolve();

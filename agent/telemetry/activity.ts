@@ -1,3 +1,4 @@
+import type { ThawReason } from "../freeze/thaw_reason.ts";
 import type { Log } from "./log.ts";
 
 /**
@@ -14,9 +15,6 @@ export type RequestOutcome = "success" | "error" | "blocked";
 
 /** What the agent has frozen; `freezing` and `thawing` mean some file systems, and others not. */
 export type FreezeActivityState = "thawed" | "freezing" | "frozen" | "thawing";
-
-/** Why file systems were thawed; see `ThawReason` of the freezer. */
-export type ThawActivityReason = "command" | "timer" | "signal" | "shutdown" | "abort" | "start";
 
 /** Where credentials come from: a talosconfig, or a Talos ServiceAccount's Secret. */
 export type CredentialsSource = "talosconfig" | "serviceAccount";
@@ -66,20 +64,31 @@ export type Activity =
     readonly outcome: "frozen" | "nothing" | "failed";
     readonly count: number;
     readonly seconds: number;
+    /** Whether the guard would have thawed if the agent had been killed. */
+    readonly guarded: boolean;
     readonly error: string | undefined;
   }
   | {
     /** Everything is thawed. */
     readonly kind: "thaw";
-    readonly reason: ThawActivityReason;
+    readonly reason: ThawReason;
     readonly count: number;
-    /** From the beginning of the freeze; from the agent's start for `start`. */
+    /** From the beginning of the freeze. */
     readonly frozenSeconds: number;
+  }
+  | {
+    /** How the last freeze of this machine ended; also one before the agent was started. */
+    readonly kind: "last-freeze";
+    /** When it began. */
+    readonly since: number;
+    readonly seconds: number;
+    readonly count: number;
+    readonly endedBy: ThawReason;
   }
   /** A thaw failed; what is frozen stays so, and it is tried again. */
   | {
     readonly kind: "thaw-failed";
-    readonly reason: ThawActivityReason;
+    readonly reason: ThawReason;
     readonly error: string;
   }
   | {

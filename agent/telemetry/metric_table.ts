@@ -1,3 +1,4 @@
+import { THAW_REASONS } from "../freeze/thaw_reason.ts";
 import { COMMAND_FAMILIES } from "./command_family.ts";
 
 /** What a label can be: these values, or those that a sentence tells. Never what a client sends. */
@@ -92,11 +93,42 @@ export const METRICS = {
   qga_thaws_total: {
     type: "counter",
     help: "Thaws, by what asked for them: timer means that nobody else did in time",
-    labels: { reason: ["command", "timer", "signal", "shutdown", "abort", "start"] },
+    labels: { reason: THAW_REASONS },
   },
   qga_thaw_failures_total: {
     type: "counter",
     help: "Thaws after which something was still frozen",
+  },
+  qga_last_freeze_timestamp_seconds: {
+    type: "gauge",
+    help:
+      "When the last freeze began that has ended, in seconds since the epoch; kept over restarts",
+    absentAtFirst: true,
+  },
+  qga_last_freeze_duration_seconds: {
+    type: "gauge",
+    help: "How long the last freeze lasted, from its beginning to the end of its thaw",
+    absentAtFirst: true,
+  },
+  qga_last_freeze_file_systems: {
+    type: "gauge",
+    help: "How many file systems the last freeze had frozen",
+    absentAtFirst: true,
+  },
+  qga_last_freeze_ended_by: {
+    type: "gauge",
+    help:
+      "What ended the last freeze, always 1: with anything but command its backup is not consistent",
+    labels: { reason: `as in qga_thaws_total` },
+    absentAtFirst: true,
+  },
+  qga_guard_watching: {
+    type: "gauge",
+    help: "Whether a guard would thaw if the agent were killed (1)",
+  },
+  qga_unguarded_freezes_total: {
+    type: "counter",
+    help: "Freezes that no guard watched",
   },
   qga_trimmed_bytes_total: {
     type: "counter",

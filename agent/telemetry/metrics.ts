@@ -16,6 +16,8 @@ export interface MetricsOptions {
   readonly deno: string;
   /** @throws Error when it cannot be read */
   readonly processStatistics: () => ProcessStatistics;
+  /** Whether a guard watches now. */
+  readonly guardWatches: () => boolean;
   /** The clock, in milliseconds since the epoch; for tests. */
   readonly now?: () => number;
 }
@@ -77,10 +79,20 @@ export class Metrics {
         break;
       case "freeze":
         this.#add("qga_freezes_total", 1, { outcome: activity.outcome });
+        if (!activity.guarded && activity.outcome === "frozen") {
+          this.#add("qga_unguarded_freezes_total");
+        }
         break;
       case "thaw":
         this.#add("qga_thaws_total", 1, { reason: activity.reason });
         this.#observe("qga_freeze_duration_seconds", activity.frozenSeconds);
+        break;
+      case "last-freeze":
+        this.#set("qga_last_freeze_timestamp_seconds", activity.since);
+        this.#set("qga_last_freeze_duration_seconds", activity.seconds);
+        this.#set("qga_last_freeze_file_systems", activity.count);
+        this.#gauges.get("qga_last_freeze_ended_by")?.reset();
+        this.#set("qga_last_freeze_ended_by", 1, { reason: activity.endedBy });
         break;
       case "thaw-failed":
         this.#add("qga_thaw_failures_total");
@@ -118,6 +130,7 @@ export class Metrics {
     if (this.#lastRequest !== undefined) {
       this.#set("qga_last_request_timestamp_seconds", this.#lastRequest / 1000);
     }
+    this.#set("qga_guard_watching", this.#options.guardWatches() ? 1 : 0);
     const process = this.#options.processStatistics();
     this.#replace("process_cpu_seconds_total", process.cpuSeconds);
     this.#set("process_resident_memory_bytes", process.residentBytes);

@@ -18,6 +18,7 @@ function metricsOf(...activities: readonly Activity[]): Metrics {
     version: "1.2.3",
     deno: "2.6.10",
     processStatistics: () => PROCESS,
+    guardWatches: () => true,
     now: () => 100_000,
   });
   for (const activity of activities) metrics.take(activity);
@@ -115,7 +116,7 @@ Deno.test("freezes, thaws and trims", async () => {
   const frozen: readonly Activity[] = [
     { kind: "freeze-state", state: "freezing", count: 0 },
     { kind: "freeze-state", state: "frozen", count: 3 },
-    { kind: "freeze", outcome: "frozen", count: 3, seconds: 0.1, error: undefined },
+    { kind: "freeze", outcome: "frozen", count: 3, seconds: 0.1, guarded: false, error: undefined },
   ];
   const during = await series(...frozen);
   assert.deepEqual([during.get("qga_frozen"), during.get("qga_frozen_file_systems")], [1, 3]);
@@ -124,7 +125,7 @@ Deno.test("freezes, thaws and trims", async () => {
     { kind: "thaw-failed", reason: "timer", error: "" },
     { kind: "freeze-state", state: "thawed", count: 0 },
     { kind: "thaw", reason: "timer", count: 3, frozenSeconds: 60.5 },
-    { kind: "freeze", outcome: "nothing", count: 0, seconds: 0, error: "none" },
+    { kind: "freeze", outcome: "nothing", count: 0, seconds: 0, guarded: false, error: "none" },
     { kind: "trim", bytes: 4096, count: 1, failures: 2, seconds: 1 },
   );
   assert.deepEqual([after.get("qga_frozen"), after.get("qga_frozen_file_systems")], [0, 0]);

@@ -117,6 +117,8 @@ export class NodeNotices implements Disposable {
       timer: "since no thaw came in time; a backup made of them is not consistent",
       start: "which an agent that was killed had left frozen",
       signal: "since the agent is being stopped",
+      guard: "by the guard, since the agent was killed or had not thawed them in time",
+      unguarded: "since the guard has ended",
       command: undefined,
       shutdown: undefined,
       abort: undefined,

@@ -1,4 +1,4 @@
-import type { FileSystemCalls, TrimmedBytes } from "../host/file_system_thread.ts";
+import type { FileSystemCalls, TrimmedBytes } from "../freeze/file_system_calls.ts";
 import { Errno, LibcError } from "../host/libc.ts";
 import type { Mount } from "../host/mount_table.ts";
 
@@ -46,7 +46,6 @@ export class FakeFileSystems {
   /** Whether FIFREEZE waits for `finishFreeze`. */
   holdsFreeze = false;
   openHandles = 0;
-  threads = 0;
   #held: (() => void)[] = [];
   #waiting = Promise.withResolvers<void>();
   #thawed = Promise.withResolvers<void>();
@@ -91,25 +90,25 @@ export class FakeFileSystems {
     for (const go of held) go();
   }
 
-  /** What starts a process' threads. A killed process is not answered any more. */
-  process(isAlive: () => boolean = () => true): () => Promise<FileSystemCalls> {
-    return () => Promise.resolve(new FakeThread(this, isAlive));
+  /** A process' calls. A killed process is not answered any more. */
+  process(isAlive: () => boolean = () => true): FileSystemCalls {
+    return new FakeCalls(this, isAlive);
   }
 
-  /** For `FakeThread`: waits until nothing keeps a file system from being written. */
+  /** For `FakeCalls`: waits until nothing keeps a file system from being written. */
   async writable(fileSystem: FakeFileSystem | undefined): Promise<void> {
     while (fileSystem?.frozen || (fileSystem && this.#freezing.has(fileSystem))) {
       await this.#thawed.promise;
     }
   }
 
-  /** For `FakeThread`: a file system has been thawed. */
+  /** For `FakeCalls`: a file system has been thawed. */
   thawed(): void {
     this.#thawed.resolve();
     this.#thawed = Promise.withResolvers();
   }
 
-  /** For `FakeThread`: waits as long as FIFREEZE is held up. */
+  /** For `FakeCalls`: waits as long as FIFREEZE is held up. */
   async pass(fileSystem: FakeFileSystem): Promise<void> {
     if (!this.holdsFreeze) return;
     this.#freezing.add(fileSystem);
@@ -121,14 +120,13 @@ export class FakeFileSystems {
   }
 }
 
-class FakeThread implements FileSystemCalls {
+class FakeCalls implements FileSystemCalls {
   readonly #kernel: FakeFileSystems;
   readonly #isAlive: () => boolean;
 
   constructor(kernel: FakeFileSystems, isAlive: () => boolean) {
     this.#kernel = kernel;
     this.#isAlive = isAlive;
-    kernel.threads++;
   }
 
   async open(path: string): Promise<number> {
@@ -138,8 +136,8 @@ class FakeThread implements FileSystemCalls {
     return index;
   }
 
-  async close(handle: number): Promise<void> {
-    await this.#enter("close", handle);
+  close(handle: number): void {
+    this.#look("close", handle);
     this.#kernel.openHandles--;
   }
 
@@ -166,21 +164,22 @@ class FakeThread implements FileSystemCalls {
     return { trimmed: 2n ** 64n - 4096n, minimum: minimum < 4096n ? 4096n : minimum };
   }
 
-  [Symbol.dispose](): void {
-    this.#kernel.threads--;
-  }
-
-  async #enter(operation: keyof FakeFaults | "close", handle: number): Promise<FakeFileSystem> {
+  async #enter(operation: keyof FakeFaults, handle: number): Promise<FakeFileSystem> {
     await this.#answer();
-    const fileSystem = this.#kernel.all[handle];
-    if (fileSystem === undefined) throw failure(operation, Errno.ENOENT);
-    this.#kernel.calls.push(`${operation} ${fileSystem.mount.mountPoint}`);
-    const errno = operation === "close" ? undefined : fileSystem.faults[operation];
+    const fileSystem = this.#look(operation, handle);
+    const errno = fileSystem.faults[operation];
     if (errno !== undefined) throw failure(operation, errno);
     return fileSystem;
   }
 
-  /** As the answer of a real thread does, it comes later; a killed process never gets it. */
+  #look(operation: string, handle: number): FakeFileSystem {
+    const fileSystem = this.#kernel.all[handle];
+    if (fileSystem === undefined) throw failure(operation, Errno.ENOENT);
+    this.#kernel.calls.push(`${operation} ${fileSystem.mount.mountPoint}`);
+    return fileSystem;
+  }
+
+  /** As the answer of a thread of the pool does, it comes later; a killed process never gets it. */
   async #answer(): Promise<void> {
     if (!this.#isAlive()) await new Promise(() => {});
     await Promise.resolve();

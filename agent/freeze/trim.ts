@@ -1,8 +1,8 @@
 import type { Publish } from "../telemetry/activity.ts";
 import type { Log } from "../telemetry/log.ts";
-import type { FileSystemCalls, TrimmedBytes } from "./file_system_thread.ts";
-import { Errno, LibcError } from "./libc.ts";
-import type { Mount } from "./mount_table.ts";
+import type { FileSystemCalls, TrimmedBytes } from "./file_system_calls.ts";
+import { Errno, LibcError } from "../host/libc.ts";
+import type { Mount } from "../host/mount_table.ts";
 
 /** What came of trimming one file system. */
 export interface TrimResult {
@@ -15,8 +15,7 @@ export interface TrimResult {
 export interface TrimOptions {
   /** The file systems to trim, one mount for each, in mount order. */
   readonly mounts: () => readonly Mount[];
-  /** Starts the thread that does it: a trim can take minutes. */
-  readonly startThread: () => Promise<FileSystemCalls>;
+  readonly calls: FileSystemCalls;
   /** Aborted when the agent stops, which does not wait for a trim. */
   readonly signal: AbortSignal;
   readonly log: Log;
@@ -32,24 +31,14 @@ export interface TrimOptions {
  * @throws Error when the agent stops
  */
 export async function trimFileSystems(
-  { mounts, startThread, signal, log, publish }: TrimOptions,
+  { mounts, calls, signal, log, publish }: TrimOptions,
   minimum: bigint,
 ): Promise<TrimResult[]> {
   const startedAt = performance.now();
   const results: TrimResult[] = [];
-  const toTrim = mounts().toReversed();
-  if (toTrim.length > 0) {
-    using thread = await startThread();
-    const stop = () => thread[Symbol.dispose]();
-    signal.addEventListener("abort", stop);
-    try {
-      for (const { path, mountPoint } of toTrim) {
-        signal.throwIfAborted();
-        results.push({ mountPoint, outcome: await trimOne(thread, path, minimum) });
-      }
-    } finally {
-      signal.removeEventListener("abort", stop);
-    }
+  for (const { path, mountPoint } of mounts().toReversed()) {
+    signal.throwIfAborted();
+    results.push({ mountPoint, outcome: await trimOne(calls, path, minimum, signal) });
   }
   const trimmed = results.flatMap(({ outcome }) => "error" in outcome ? [] : [outcome.trimmed]);
   const bytes = trimmed.reduce((sum, bytes) => sum + bytes, 0n);
@@ -62,24 +51,52 @@ export async function trimFileSystems(
 }
 
 async function trimOne(
-  thread: FileSystemCalls,
+  calls: FileSystemCalls,
   path: string,
   minimum: bigint,
+  signal: AbortSignal,
 ): Promise<TrimResult["outcome"]> {
   let handle: number;
   try {
-    handle = await thread.open(path);
+    handle = await calls.open(path);
   } catch (error) {
     if (!(error instanceof LibcError)) throw error;
     return { error: `failed to open: ${error.explanation}` };
   }
+  const trimming = trimAndClose(calls, handle, minimum, signal);
   try {
-    return await thread.trim(handle, minimum);
+    return await endedOrAborted(trimming, signal);
   } catch (error) {
     if (!(error instanceof LibcError)) throw error;
     const isUnsupported = error.errno === Errno.ENOTTY || error.errno === Errno.EOPNOTSUPP;
     return { error: isUnsupported ? "trim not supported" : `failed to trim: ${error.explanation}` };
+  }
+}
+
+async function trimAndClose(
+  calls: FileSystemCalls,
+  handle: number,
+  minimum: bigint,
+  signal: AbortSignal,
+): Promise<TrimmedBytes> {
+  try {
+    signal.throwIfAborted();
+    return await calls.trim(handle, minimum);
   } finally {
-    await thread.close(handle);
+    calls.close(handle);
+  }
+}
+
+/** What a call gives, unless the signal comes first; the kernel goes on with it then. */
+async function endedOrAborted<T>(call: Promise<T>, signal: AbortSignal): Promise<T> {
+  const aborted = Promise.withResolvers<never>();
+  const stop = () => aborted.reject(signal.reason);
+  signal.addEventListener("abort", stop);
+  try {
+    return await Promise.race([call, aborted.promise]);
+  } finally {
+    signal.removeEventListener("abort", stop);
+    // Nobody waits for it any more.
+    call.catch(() => {});
   }
 }

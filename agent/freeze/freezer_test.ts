@@ -5,36 +5,69 @@ import { FakeFileSystems, fakeMount } from "../testing/fake_file_systems.ts";
 import { checkProperty } from "../testing/property.ts";
 import { LogRecorder } from "../testing/talos_log_recorder.ts";
 import { TemporaryDirectory } from "../testing/talos_temporary_directory.ts";
-import { FreezeMarker, type MarkedDevices } from "./freeze_marker.ts";
-import { FreezeError, Freezer, type FreezerOptions } from "./freezer.ts";
-import { Errno } from "./libc.ts";
-import type { Mount } from "./mount_table.ts";
+import { Errno } from "../host/libc.ts";
+import type { Mount } from "../host/mount_table.ts";
+import { FreezeError } from "./file_system_set.ts";
+import type { FreezeTimes, MarkedDevices, MarkedFreeze } from "./freeze_marker.ts";
+import { Freezer, type FreezerOptions } from "./freezer.ts";
+import type { LastFreeze } from "./last_freeze.ts";
 
 const MOUNTS = [fakeMount("/", 1), fakeMount("/var", 2), fakeMount("/var/mnt/data", 3)];
 
-/** A marker in memory that outlives the process. */
-class MarkerInMemory {
-  devices: MarkedDevices | undefined;
+/** A state directory in memory that outlives the process. */
+class StateInMemory {
+  marked: MarkedFreeze | undefined;
+  last: LastFreeze | undefined;
 
-  write(mounts: readonly Mount[]): void {
-    this.devices = mounts.map(({ device }) => device);
+  get devices(): MarkedDevices | undefined {
+    return this.marked?.devices;
   }
 
-  read(): MarkedDevices | undefined {
-    return this.devices;
+  set devices(devices: MarkedDevices) {
+    this.marked = { devices, times: undefined };
   }
 
-  remove(): void {
-    this.devices = undefined;
+  /** The marker. */
+  readonly marker = {
+    write: (mounts: readonly Mount[], times: FreezeTimes): void => {
+      this.marked = { devices: mounts.map(({ device }) => device), times };
+    },
+    read: (): MarkedFreeze | undefined => this.marked,
+    remove: (): void => this.marked = undefined,
+    acquire: async (): Promise<void> => {},
+  };
+
+  /** How the last freeze ended. */
+  readonly lastFreeze = {
+    read: (): LastFreeze | undefined => this.last,
+    write: (last: LastFreeze): void => void (this.last = last),
+  };
+}
+
+/** A guard that watches until `end`. */
+class FakeGuard {
+  readonly #ended = Promise.withResolvers<void>();
+  watches = true;
+
+  isHeld(): boolean {
+    return this.watches;
   }
 
-  async released(): Promise<void> {}
+  async released(): Promise<void> {
+    await this.#ended.promise;
+  }
+
+  end(): void {
+    this.watches = false;
+    this.#ended.resolve();
+  }
 }
 
 /** A process of the agent on a kernel that outlives it. */
 class Process {
   readonly kernel: FakeFileSystems;
-  readonly marker: MarkerInMemory;
+  readonly marker: StateInMemory;
+  readonly guard = new FakeGuard();
   readonly log = new LogRecorder();
   readonly activity = new ActivityRecorder();
   readonly freezer: Freezer;
@@ -46,7 +79,7 @@ class Process {
 
   constructor(
     kernel = new FakeFileSystems(MOUNTS),
-    marker = new MarkerInMemory(),
+    marker = new StateInMemory(),
     options: Partial<FreezerOptions> = {},
   ) {
     this.kernel = kernel;
@@ -57,8 +90,11 @@ class Process {
     this.freezer = new Freezer({
       mounts: () => kernel.mounts,
       allMounts: () => kernel.mounts,
-      marker,
-      startThread: kernel.process(() => this.alive),
+      marker: marker.marker,
+      lastFreeze: marker.lastFreeze,
+      guard: this.guard,
+      calls: kernel.process(() => this.alive),
+      monotonicClock: () => performance.now(),
       hook: undefined,
       timeoutMs: 60_000,
       allowEmpty: false,
@@ -99,7 +135,6 @@ async function settle(): Promise<void> {
 function assertClean({ kernel, marker, freezer, timers, held }: Process): void {
   assert.deepEqual(kernel.frozen, []);
   assert.equal(kernel.openHandles, 0);
-  assert.equal(kernel.threads, 0);
   assert.equal(marker.devices, undefined);
   assert.equal(freezer.state, "thawed");
   assert.deepEqual(timers, []);
@@ -123,8 +158,8 @@ Deno.test("last mounted is frozen first, /var last; a thaw goes the other way ro
   assert.equal(await freezer.thaw("command"), 3);
   assert.deepEqual([...new Set(kernel.callsOf("thaw"))], ["/var", "/", "/var/mnt/data"]);
   assertClean(process);
-  assert.equal(freezer.lastThaw?.reason, "command");
-  assert.equal(freezer.lastThaw?.count, 3);
+  assert.equal(process.marker.last?.endedBy, "command");
+  assert.equal(process.marker.last?.count, 3);
   assert.equal(await freezer.thaw("command"), 0);
 });
 
@@ -132,7 +167,6 @@ Deno.test("everything is open and marked before the first file system is frozen"
   const { kernel, marker, freezer } = new Process();
   kernel.onFrozen = () => {
     assert.deepEqual(kernel.callsOf("open").toSorted(), ["/", "/var", "/var/mnt/data"]);
-    assert.equal(kernel.threads, 2);
     assert.deepEqual(marker.devices, [3, 1, 2].map((minor) => ({ major: 8, minor })));
   };
   await freezer.freeze();
@@ -161,7 +195,7 @@ Deno.test("a failing freeze or open thaws what is frozen already and tells why",
   );
   assert.equal(kernel.callsOf("freeze").length, 3);
   assertClean(process);
-  assert.equal(freezer.lastThaw?.reason, "abort");
+  assert.equal(process.marker.last?.endedBy, "abort");
   assert.equal(log.matching(/not frozen/).length, 1);
   delete kernel.at("/var").faults.freeze;
   kernel.at("/").faults.open = Errno.ENOENT;
@@ -174,8 +208,8 @@ Deno.test("a failing freeze or open thaws what is frozen already and tells why",
 });
 
 Deno.test("a state directory that cannot be written keeps everything from being frozen", async () => {
-  const marker = new MarkerInMemory();
-  marker.write = () => {
+  const marker = new StateInMemory();
+  marker.marker.write = () => {
     throw new Error("no such directory");
   };
   const process = new Process(undefined, marker);
@@ -242,15 +276,19 @@ Deno.test("nothing is logged from the freeze until the thaw is done", async () =
   assert.equal(process.log.matching(/^file systems frozen/)[0]?.fields["count"], 3);
 });
 
-Deno.test("the time limit thaws, with a warning, and a later thaw finds nothing", async () => {
+Deno.test("the time limit thaws, with a warning, and the client's thaw tells so once", async () => {
   const process = new Process();
   const { freezer, log, timers } = process;
   await freezer.freeze();
   assert.equal(timers[0]?.milliseconds, 60_000);
   await process.elapse();
   assertClean(process);
-  assert.equal(freezer.lastThaw?.reason, "timer");
+  assert.equal(process.marker.last?.endedBy, "timer");
   assert.equal(log.matching(/--fsfreeze-timeout/)[0]?.level, "warn");
+  await assert.rejects(
+    freezer.thaw("command"),
+    freezeError(/^fsfreeze is limited up to 60 seconds: the file systems were thawed at /),
+  );
   assert.equal(await freezer.thaw("command"), 0);
   const unlimited = new Process(undefined, undefined, { timeoutMs: 0 });
   await unlimited.freezer.freeze();
@@ -272,13 +310,13 @@ Deno.test("a thaw during a freeze thaws at once what is frozen, and the rest is 
   assert.equal(freezer.state, "thawing");
   assert.deepEqual(kernel.frozen, []);
   assert.notEqual(process.marker.devices, undefined);
-  const alsoThawing = freezer.thaw("command");
+  const alsoThawing = assert.rejects(freezer.thaw("command"), freezeError(/^fsfreeze is limited/));
   kernel.finishFreeze();
   await refused;
-  assert.equal(await alsoThawing, 2);
+  await alsoThawing;
   assert.deepEqual(kernel.callsOf("freeze"), ["/var/mnt/data", "/"]);
   assertClean(process);
-  assert.equal(freezer.lastThaw?.reason, "timer");
+  assert.equal(process.marker.last?.endedBy, "timer");
 });
 
 Deno.test("a thaw at any moment of a freeze: either it succeeds and lasts until then, or fails", async () => {
@@ -310,7 +348,7 @@ Deno.test("a loop device's thaw that waits for the freeze under way does not hol
   kernel.finishFreeze();
   await refused;
   assertClean(process);
-  assert.equal(freezer.lastThaw?.count, 2);
+  assert.equal(process.marker.last?.count, 2);
 });
 
 Deno.test("a signal during a freeze thaws, and nothing can be frozen afterwards", async () => {
@@ -387,7 +425,7 @@ Deno.test("what cannot be thawed stays frozen in state and marker, and is tried 
   delete kernel.at("/").faults.thaw;
   await process.elapse();
   assertClean(process);
-  assert.equal(freezer.lastThaw?.count, 3);
+  assert.equal(process.marker.last?.count, 3);
 });
 
 Deno.test("an agent that stops without a whole thaw says so and leaves the marker", async () => {
@@ -403,43 +441,6 @@ Deno.test("an agent that stops without a whole thaw says so and leaves the marke
   assert.equal(process.held, false);
 });
 
-/** A process whose first thread dies at the end of its first FIFREEZE. */
-function processWithDyingThread(): Process {
-  const kernel = new FakeFileSystems(MOUNTS);
-  const startThread = kernel.process();
-  let started = 0;
-  return new Process(kernel, undefined, {
-    startThread: async () => {
-      const thread = await startThread();
-      if (++started > 1) return thread;
-      const freeze = thread.freeze.bind(thread);
-      thread.freeze = async (handle) => {
-        await freeze(handle);
-        throw new Error("the thread has died");
-      };
-      return thread;
-    },
-  });
-}
-
-Deno.test("a thread that dies leaves nothing frozen", async () => {
-  const process = processWithDyingThread();
-  await assert.rejects(process.freezer.freeze(), /the thread has died/);
-  assertClean(process);
-});
-
-Deno.test("a thread that dies while a thaw waits for it leaves nothing frozen", async () => {
-  const process = processWithDyingThread();
-  const { kernel, freezer } = process;
-  kernel.holdsFreeze = true;
-  const refused = assert.rejects(freezer.freeze(), /the thread has died/);
-  await kernel.freezeHeld();
-  await process.elapse();
-  kernel.finishFreeze();
-  await refused;
-  assertClean(process);
-});
-
 Deno.test("the next process thaws what a killed one has frozen, and only that", async () => {
   const first = new Process();
   first.kernel.at("/").frozen = true;
@@ -453,7 +454,7 @@ Deno.test("the next process thaws what a killed one has frozen, and only that", 
   assert.equal(await second.freezer.thaw("start"), 2);
   assert.deepEqual(first.kernel.frozen, ["/"]);
   assert.deepEqual(first.kernel.callsOf("open"), ["/var/mnt/data", "/var"]);
-  assert.equal(second.freezer.lastThaw?.reason, "start");
+  assert.equal(first.marker.last?.endedBy, "start");
   assert.equal(second.freezer.state, "thawed");
   assert.equal(first.marker.devices, undefined);
   assert.equal(second.freezer.takeOver(), false);
@@ -462,7 +463,7 @@ Deno.test("the next process thaws what a killed one has frozen, and only that", 
 Deno.test("qemu-ga's empty marker means all mounts; a device that is gone is told", async () => {
   const kernel = new FakeFileSystems(MOUNTS);
   kernel.at("/").frozen = true;
-  const marker = new MarkerInMemory();
+  const marker = new StateInMemory();
   marker.devices = "all";
   const process = new Process(kernel, marker);
   process.freezer.takeOver();
@@ -478,7 +479,7 @@ Deno.test("qemu-ga's empty marker means all mounts; a device that is gone is tol
 Deno.test("a take-over that fails is tried again", async () => {
   const kernel = new FakeFileSystems(MOUNTS);
   kernel.at("/var").frozen = true;
-  const marker = new MarkerInMemory();
+  const marker = new StateInMemory();
   marker.devices = [{ major: 8, minor: 2 }];
   let faults = 2;
   const process = new Process(kernel, marker, {
@@ -569,8 +570,28 @@ Deno.test("a failing hook keeps a freeze from beginning; after a thaw it is only
   assertClean(process);
   assert.equal(await freezer.freeze(), 3);
   await process.elapse();
-  assert.equal(process.log.matching(/thaw failed/).length, 1);
+  assert.equal(process.log.matching(/hook has failed after the thaw/).length, 1);
   assertClean(process);
+  assert.equal(await freezer.freeze(), 3);
+  assert.equal(await freezer.thaw("shutdown"), 3);
+  assertClean(process);
+});
+
+Deno.test("a shutdown does not wait for a hook that lasts, and a stop does for a while", async () => {
+  const hook = Promise.withResolvers<void>();
+  const process = new Process(undefined, undefined, {
+    hook: (action) => action === "thaw" ? hook.promise : Promise.resolve(),
+  });
+  const { freezer, timers } = process;
+  await freezer.freeze();
+  assert.equal(await freezer.thaw("shutdown"), 3);
+  const disposed = freezer[Symbol.asyncDispose]();
+  await settle();
+  assert.deepEqual(timers.map(({ milliseconds }) => milliseconds), [10_000]);
+  await process.elapse();
+  await disposed;
+  hook.resolve();
+  await settle();
 });
 
 Deno.test("a signal ends a hook that lasts", async () => {
@@ -585,68 +606,6 @@ Deno.test("a signal ends a hook that lasts", async () => {
   await process.freezer[Symbol.asyncDispose]();
   await refused;
   assertClean(process);
-});
-
-function exists(path: string): boolean {
-  try {
-    Deno.lstatSync(path);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-Deno.test("the marker in a directory is a line for each device, and read back", async () => {
-  await using directory = await TemporaryDirectory.create();
-  const marker = new FreezeMarker(directory.path, exists);
-  const path = `${directory.path}/qga.state.isfrozen`;
-  assert.equal(marker.read(), undefined);
-  marker.write([fakeMount("/var", 2), fakeMount("/a\n8:9 b", 3, 254)]);
-  assert.equal(Deno.readTextFileSync(path), '8:2 "/var"\n254:3 "/a\\n8:9 b"\n');
-  assert.deepEqual(marker.read(), [{ major: 8, minor: 2 }, { major: 254, minor: 3 }]);
-  assert.deepEqual([...Deno.readDirSync(directory.path)].map(({ name }) => name), [
-    "qga.state.isfrozen",
-  ]);
-  marker.remove();
-  marker.remove();
-  assert.equal(marker.read(), undefined);
-  Deno.writeTextFileSync(path, "");
-  assert.equal(marker.read(), "all");
-  assert.throws(
-    () => new FreezeMarker(`${directory.path}/none`, exists).write([]),
-    Deno.errors.NotFound,
-  );
-});
-
-Deno.test("the marker is released when its process has removed it or has ended", async () => {
-  await using directory = await TemporaryDirectory.create();
-  const owner = new FreezeMarker(directory.path, exists);
-  const next = new FreezeMarker(directory.path, exists);
-  await next.released();
-  owner.write([fakeMount("/var", 2)]);
-  let released = false;
-  const removed = next.released().then(() => released = true);
-  await new Promise((resolve) => setTimeout(resolve, 50));
-  assert.equal(released, false);
-  owner.remove();
-  await removed;
-
-  const module = import.meta.resolve("./freeze_marker.ts");
-  await using process = new Deno.Command(Deno.execPath(), {
-    args: [
-      "eval",
-      `const { FreezeMarker } = await import("${module}");
-      new FreezeMarker("${directory.path}", () => true).write([]);
-      console.log("written");
-      setTimeout(() => {}, 60_000);`,
-    ],
-    stdout: "piped",
-  }).spawn();
-  await process.stdout.pipeThrough(new TextDecoderStream()).values().next();
-  const ended = next.released();
-  process.kill("SIGKILL");
-  await ended;
-  assert.equal(next.read(), "all");
 });
 
 type Step = "freeze" | "thaw" | "timer" | "signal" | "kill" | "finish" | "hold" | "fault" | "mend";
@@ -673,7 +632,7 @@ Deno.test("no sequence of events leaves a file system frozen unseen", async () =
   );
   await checkProperty("freeze, thaw, timer, signal and kill", steps, async (sequence) => {
     const kernel = new FakeFileSystems(MOUNTS);
-    const marker = new MarkerInMemory();
+    const marker = new StateInMemory();
     let process = new Process(kernel, marker);
     const pending: Promise<unknown>[] = [];
     const ignore = (promise: Promise<unknown>) => pending.push(promise.catch(() => {}));
@@ -720,7 +679,9 @@ Deno.test("no sequence of events leaves a file system frozen unseen", async () =
     delete kernel.at("/").faults.thaw;
     kernel.finishFreeze();
     await settle();
-    await process.freezer.thaw("command");
+    // The first one may tell that a freeze has ended too early.
+    await process.freezer.thaw("command").catch(() => {});
+    assert.equal(await process.freezer.thaw("command"), 0);
     assert.deepEqual(kernel.frozen, []);
     assert.equal(marker.devices, undefined);
     assert.equal(process.freezer.state, "thawed");
@@ -772,4 +733,91 @@ Deno.test("a thaw that fails is published, and what stays frozen is", async () =
   delete kernel.at("/var").faults.thaw;
   await process.elapse();
   assertClean(process);
+});
+
+Deno.test("each thaw that no client asked for is told to its client, over a restart too", async () => {
+  const process = new Process();
+  await process.freezer.freeze();
+  await process.freezer.thaw("shutdown");
+  await assert.rejects(process.freezer.thaw("command"), freezeError(/a shutdown was asked for/));
+  assert.equal(await process.freezer.thaw("command"), 0);
+  await process.freezer.freeze();
+  await process.freezer[Symbol.asyncDispose]();
+  const second = new Process(process.kernel, process.marker);
+  await assert.rejects(second.freezer.thaw("command"), freezeError(/the agent was stopped/));
+  assert.equal(await second.freezer.thaw("command"), 0);
+  await second.freezer.freeze();
+  second.alive = false;
+  const third = new Process(process.kernel, process.marker);
+  third.freezer.takeOver();
+  await third.freezer.thaw("start");
+  await assert.rejects(third.freezer.thaw("command"), freezeError(/started again/));
+  // Whoever freezes again is not told of the freeze before.
+  await third.freezer.freeze();
+  await third.elapse();
+  await third.freezer.freeze();
+  assert.equal(await third.freezer.thaw("command"), 3);
+});
+
+Deno.test("what the guard has thawed for a killed agent the next one reports and tells", async () => {
+  const marker = new StateInMemory();
+  marker.last = {
+    ...{ since: 5_000, until: 7_000, seconds: 2, count: 3, endedBy: "guard" },
+    ...{ reported: false, told: false },
+  };
+  const process = new Process(undefined, marker);
+  process.freezer.reportLastFreeze();
+  process.freezer.reportLastFreeze();
+  const thaws = process.activity.of("thaw");
+  assert.deepEqual(
+    thaws.map(({ reason, count, frozenSeconds }) => [reason, count, frozenSeconds]),
+    [
+      ["guard", 3, 2],
+    ],
+  );
+  const [last] = process.activity.of("last-freeze");
+  assert.deepEqual([last?.since, last?.seconds, last?.endedBy], [5, 2, "guard"]);
+  await assert.rejects(process.freezer.thaw("command"), freezeError(/by the guard/));
+  assert.equal(await process.freezer.thaw("command"), 0);
+});
+
+Deno.test("an agent that the guard has thawed for tells of the guard when it goes on", async () => {
+  const process = new Process();
+  const { freezer, kernel, marker } = process;
+  await freezer.freeze();
+  for (const fileSystem of kernel.all) fileSystem.frozen = false;
+  marker.last = {
+    ...{ since: marker.marked?.times?.since ?? 0, until: Date.now(), seconds: 64, count: 3 },
+    ...{ endedBy: "guard", limitSeconds: 60, reported: false, told: false },
+  };
+  await process.elapse();
+  assertClean(process);
+  assert.deepEqual(process.activity.of("thaw").map(({ reason, count }) => [reason, count]), [
+    ["guard", 3],
+  ]);
+  await assert.rejects(
+    freezer.thaw("command"),
+    freezeError(/^fsfreeze is limited up to 60 .* guard/),
+  );
+});
+
+Deno.test("a freeze whose guard ends is thawed, and none that the guard did not see begin", async () => {
+  const process = new Process();
+  const { freezer, guard } = process;
+  await freezer.freeze();
+  await freezer.thaw("command");
+  await freezer.freeze();
+  guard.end();
+  await settle();
+  assertClean(process);
+  assert.equal(process.marker.last?.endedBy, "unguarded");
+  assert.equal(await freezer.freeze(), 3);
+  await settle();
+  assert.equal(freezer.state, "frozen");
+  assert.deepEqual(process.activity.of("freeze").map(({ guarded }) => guarded), [
+    true,
+    true,
+    false,
+  ]);
+  assert.equal(await freezer.thaw("command"), 3);
 });

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { ActivityRecorder } from "../testing/activity_recorder.ts";
 import { FakeFileSystems, fakeMount } from "../testing/fake_file_systems.ts";
 import { LogRecorder } from "../testing/talos_log_recorder.ts";
-import { Errno } from "./libc.ts";
+import { Errno } from "../host/libc.ts";
 import { trimFileSystems, type TrimOptions } from "./trim.ts";
 
 const MOUNTS = [1, 2, 3, 4, 5].map((minor) => fakeMount(`/${minor}`, minor));
@@ -18,7 +18,7 @@ function optionsFor(kernel: FakeFileSystems): RecordedOptions {
     activity,
     publish: activity.publish,
     mounts: () => kernel.mounts,
-    startThread: kernel.process(),
+    calls: kernel.process(),
     signal: new AbortController().signal,
     log: new LogRecorder(),
   };
@@ -39,17 +39,10 @@ Deno.test("each file system is trimmed, last mounted first, and tells its own ou
     { mountPoint: "/1", outcome: { error: "trim not supported" } },
   ]);
   assert.equal(kernel.openHandles, 0);
-  assert.equal(kernel.threads, 0);
   const { count, failed, bytes } = options.log.lines[0]?.fields ?? {};
   assert.deepEqual([count, failed, bytes], [1, 4, 2n ** 64n - 4096n]);
   const [trim] = options.activity.of("trim");
   assert.deepEqual([trim?.count, trim?.failures, trim?.bytes], [1, 4, 2 ** 64 - 4096]);
-});
-
-Deno.test("without file systems no thread is started", async () => {
-  const startThread = () => Promise.reject(new Error("not needed"));
-  const options = { ...optionsFor(new FakeFileSystems([])), startThread };
-  assert.deepEqual(await trimFileSystems(options, 0n), []);
 });
 
 Deno.test("an agent that stops does not wait for the rest", async () => {

@@ -1,0 +1,205 @@
+import type { Log } from "../telemetry/log.ts";
+import { FileSystemSet, type FileSystemSetOptions } from "./file_system_set.ts";
+import type { FoundMarker, MarkedFreeze } from "./freeze_marker.ts";
+import type { LastFreezeFile } from "./last_freeze.ts";
+import { THAWED_BY } from "./thaw_reason.ts";
+
+/** How long after its deadline a freeze may last before the guard ends it. */
+const MARGIN_MS = 4_000;
+/** How long to wait before a thaw that failed is tried again. */
+const RETRY_MS = 1_000;
+
+/** What a guard needs of a marker. */
+export type WatchedMarker = Pick<FoundMarker, "freeze" | "left" | "remove" | typeof Symbol.dispose>;
+
+/** What a `Guard` works with. */
+export interface GuardOptions extends FileSystemSetOptions {
+  readonly marker: { readonly find: () => WatchedMarker | undefined };
+  readonly lastFreeze: Pick<LastFreezeFile, "write">;
+  /** Waits until something has appeared in the state directory; false when the guard is to end. */
+  readonly change: () => Promise<boolean>;
+  readonly log: Log;
+  /** The monotonic clock of the machine, in milliseconds; see `readMonotonicClock`. */
+  readonly monotonicClock: () => number;
+  /** Resolves after a time, in milliseconds, or rejects when the signal is aborted. For tests. */
+  readonly sleep?: (milliseconds: number, signal: AbortSignal) => Promise<void>;
+}
+
+/**
+ * Thaws for an agent that cannot: one that was killed (the kernel lets go of its marker's lock, and
+ * nothing may be able to start the next agent, since the container runtime waits for the frozen disk),
+ * and one that lives and has not thawed when its deadline is over.
+ *
+ * While nothing is frozen it sleeps in the kernel, without timers. To thaw it needs nothing that has to
+ * be written: it reads the mount table, opens directories, and writes to the state directory and the
+ * log only when everything is thawed.
+ */
+export class Guard {
+  readonly #options: GuardOptions;
+  readonly #stopping = new AbortController();
+
+  constructor(options: GuardOptions) {
+    this.#options = options;
+  }
+
+  /** Watches until `change` says that it is to end. */
+  async run(): Promise<void> {
+    do {
+      const { marker } = this.#options;
+      for (let found = marker.find(); found !== undefined; found = marker.find()) {
+        using watched = found;
+        await this.#watch(watched);
+      }
+    } while (!this.#stopping.signal.aborted && await this.#options.change());
+  }
+
+  /**
+   * Ends the guard as soon as nothing is frozen: an agent that is stopped at the same time thaws by
+   * itself. One that does not within the margin is thawed.
+   */
+  stop(): void {
+    this.#stopping.abort();
+  }
+
+  /** Watches a marker until it is gone. */
+  async #watch(marker: WatchedMarker): Promise<void> {
+    const freeze = new GuardedFreeze(this.#options, marker.freeze);
+    const done = new AbortController();
+    const overdue = this.#thawWhenOverdue(freeze, marker.freeze, done.signal);
+    const left = await marker.left();
+    done.abort();
+    await overdue;
+    if (!left) return;
+    await freeze.thaw(this.#sleep);
+    marker.remove();
+  }
+
+  /** Thaws for an agent that lives, again and again until it has removed its marker or ends. */
+  async #thawWhenOverdue(
+    freeze: GuardedFreeze,
+    { times }: MarkedFreeze,
+    done: AbortSignal,
+  ): Promise<void> {
+    const { monotonicClock } = this.#options;
+    try {
+      await this.#overdue(times?.deadline, done);
+      for (;;) {
+        const limit = times?.deadline === undefined || monotonicClock() < times.deadline
+          ? undefined
+          : (times.deadline - times.startedAt) / 1000;
+        await freeze.thaw(this.#sleep, done, limit);
+        await this.#sleep(MARGIN_MS, done);
+      }
+    } catch (error) {
+      if (!done.aborted) throw error;
+    }
+  }
+
+  /** Waits for the end of the margin after the deadline, or after `stop` if that is earlier. */
+  async #overdue(deadline: number | undefined, done: AbortSignal): Promise<void> {
+    const stopping = this.#stopping.signal;
+    const wait = AbortSignal.any([done, stopping]);
+    try {
+      if (deadline === undefined) await aborted(wait);
+      else {
+        const left = deadline + MARGIN_MS - this.#options.monotonicClock();
+        await this.#sleep(Math.max(0, left), wait);
+      }
+    } catch (error) {
+      if (!stopping.aborted || done.aborted) throw error;
+      await this.#sleep(MARGIN_MS, done);
+    }
+  }
+
+  get #sleep(): NonNullable<GuardOptions["sleep"]> {
+    return this.#options.sleep ?? sleep;
+  }
+}
+
+/** What one marker says is frozen. */
+class GuardedFreeze {
+  readonly #options: GuardOptions;
+  readonly #marked: MarkedFreeze;
+  #counted = 0;
+
+  constructor(options: GuardOptions, marked: MarkedFreeze) {
+    this.#options = options;
+    this.#marked = marked;
+  }
+
+  /**
+   * Thaws all, and writes down and logs what was thawed; what cannot be is tried again.
+   *
+   * @throws the reason of the signal
+   */
+  async thaw(
+    sleep: NonNullable<GuardOptions["sleep"]>,
+    signal = new AbortController().signal,
+    limitSeconds?: number,
+  ): Promise<void> {
+    // What is thawed late may freeze again meanwhile: each time all are looked at.
+    const fileSystems = new FileSystemSet(this.#options, this.#marked.devices);
+    try {
+      let failures = await fileSystems.thaw();
+      while (failures.length > 0) {
+        signal.throwIfAborted();
+        await sleep(RETRY_MS, signal);
+        const before = failures.join("; ");
+        failures = await fileSystems.thaw();
+        if (failures.length === 0) this.#options.log.warn("a thaw had failed", { error: before });
+      }
+    } finally {
+      fileSystems.close();
+    }
+    this.#tell(fileSystems.thawed, limitSeconds);
+  }
+
+  #tell(thawed: number, limitSeconds: number | undefined): void {
+    if (thawed === 0 && this.#counted > 0) return;
+    this.#counted += thawed;
+    const count = this.#counted;
+    const { log, lastFreeze, monotonicClock } = this.#options;
+    const until = Date.now();
+    const { since = until, startedAt = monotonicClock() } = this.#marked.times ?? {};
+    const seconds = Math.round(monotonicClock() - startedAt) / 1000;
+    try {
+      lastFreeze.write({
+        ...{ since, until, seconds, count, endedBy: "guard" },
+        ...(limitSeconds === undefined ? {} : { limitSeconds }),
+        ...{ reported: false, told: false },
+      });
+    } catch (error) {
+      log.error("cannot write down for the agent that the guard has thawed", {
+        error: error instanceof Error ? error.message : String(error),
+      });
+    }
+    log.warn(THAWED_BY.guard, { reason: "guard", count, seconds });
+  }
+}
+
+function sleep(milliseconds: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    if (signal.aborted) {
+      reject(signal.reason);
+      return;
+    }
+    const stop = () => {
+      clearTimeout(timer);
+      reject(signal.reason);
+    };
+    const timer = setTimeout(() => {
+      signal.removeEventListener("abort", stop);
+      resolve();
+    }, milliseconds);
+    signal.addEventListener("abort", stop, { once: true });
+  });
+}
+
+/** Rejects when the signal is aborted. */
+function aborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_resolve, reject) => {
+    const stop = () => reject(signal.reason);
+    if (signal.aborted) stop();
+    else signal.addEventListener("abort", stop, { once: true });
+  });
+}
