@@ -61,7 +61,7 @@ Deno.test("the marker of a freeze is a warning that says how to thaw", async () 
   const marker = new FreezeMarker(statedir, (path) => files.exists(path));
   try {
     assert.deepEqual(lines().map(({ status }) => status), ["ok", "ok", "warning"]);
-    marker.write(MOUNTS, { since: 1, startedAt: 1, deadline: undefined });
+    marker.write(MOUNTS, { since: 1, startedAt: 1, limit: undefined });
     const [, frozen] = lines();
     assert.equal(frozen?.status, "warning");
     assert.match(frozen.fact, /^3 file systems/);

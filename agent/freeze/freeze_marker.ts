@@ -4,14 +4,21 @@ import type { Mount } from "../host/mount_table.ts";
 /** What a marker says was to be frozen: these devices, or, left by qemu-ga, whatever is mounted. */
 export type MarkedDevices = readonly DeviceNumber[] | "all";
 
+/** How long a freeze may last. */
+export interface FreezeLimit {
+  readonly seconds: number;
+  /** When that time ends, by the monotonic clock in milliseconds. */
+  readonly deadline: number;
+}
+
 /** When a freeze began and has to end. */
 export interface FreezeTimes {
   /** When it began, in milliseconds since the epoch. */
   readonly since: number;
   /** The same by the monotonic clock, in milliseconds. */
   readonly startedAt: number;
-  /** When its time limit ends, by the monotonic clock in milliseconds; undefined without a limit. */
-  readonly deadline: number | undefined;
+  /** Undefined when it may last for ever. */
+  readonly limit: FreezeLimit | undefined;
 }
 
 /** What a marker says. */
@@ -28,6 +35,7 @@ export interface MarkedFreeze {
  *
  *     since 1764190000000
  *     started 123456.789
+ *     limit 60
  *     deadline 183456.789
  *     8:2 "/var"
  *
@@ -61,11 +69,11 @@ export class FreezeMarker {
    * @throws Error of Deno when the state directory is missing or cannot be written
    */
   write(mounts: readonly Mount[], times: FreezeTimes): void {
-    const { since, startedAt, deadline } = times;
+    const { since, startedAt, limit } = times;
     const lines = [
       `since ${since}\n`,
       `started ${startedAt}\n`,
-      ...(deadline === undefined ? [] : [`deadline ${deadline}\n`]),
+      ...(limit === undefined ? [] : [`limit ${limit.seconds}\n`, `deadline ${limit.deadline}\n`]),
       ...mounts.map(({ device: { major, minor }, mountPoint }) =>
         `${major}:${minor} ${JSON.stringify(mountPoint)}\n`
       ),
@@ -203,16 +211,17 @@ export function parseMarker(text: string): MarkedFreeze {
   for (const line of text.split("\n")) {
     const device = /^(\d+):(\d+) /.exec(line);
     if (device !== null) devices.push({ major: Number(device[1]), minor: Number(device[2]) });
-    const number = /^(since|started|deadline) (\d+(?:\.\d+)?)$/.exec(line);
+    const number = /^(since|started|limit|deadline) (\d+(?:\.\d+)?)$/.exec(line);
     if (number?.[1] !== undefined) numbers.set(number[1], Number(number[2]));
   }
   const since = numbers.get("since");
   const startedAt = numbers.get("started");
+  const seconds = numbers.get("limit");
+  const deadline = numbers.get("deadline");
+  const limit = seconds === undefined || deadline === undefined ? undefined : { seconds, deadline };
   return {
     devices: devices.length === 0 ? "all" : devices,
-    times: since === undefined || startedAt === undefined
-      ? undefined
-      : { since, startedAt, deadline: numbers.get("deadline") },
+    times: since === undefined || startedAt === undefined ? undefined : { since, startedAt, limit },
   };
 }
 

@@ -5,7 +5,11 @@ import { checkProperty } from "../testing/property.ts";
 import { TemporaryDirectory } from "../testing/talos_temporary_directory.ts";
 import { FreezeMarker, type FreezeTimes, parseMarker } from "./freeze_marker.ts";
 
-const TIMES: FreezeTimes = { since: 1_764_190_000_000, startedAt: 1000.5, deadline: 61000.5 };
+const TIMES: FreezeTimes = {
+  since: 1_764_190_000_000,
+  startedAt: 1000.5,
+  limit: { seconds: 60, deadline: 61000.5 },
+};
 
 function exists(path: string): boolean {
   try {
@@ -24,7 +28,7 @@ Deno.test("the marker in a directory is a line for each device, and read back", 
   marker.write([fakeMount("/var", 2), fakeMount("/a\n8:9 b", 3, 254)], TIMES);
   assert.equal(
     Deno.readTextFileSync(path),
-    'since 1764190000000\nstarted 1000.5\ndeadline 61000.5\n8:2 "/var"\n254:3 "/a\\n8:9 b"\n',
+    'since 1764190000000\nstarted 1000.5\nlimit 60\ndeadline 61000.5\n8:2 "/var"\n254:3 "/a\\n8:9 b"\n',
   );
   assert.deepEqual(marker.read(), {
     devices: [{ major: 8, minor: 2 }, { major: 254, minor: 3 }],
@@ -70,7 +74,7 @@ Deno.test("who finds a marker waits until its process has removed it or has ende
       "eval",
       `const { FreezeMarker } = await import("${module}");
       new FreezeMarker("${directory.path}", () => true)
-        .write([], { since: 1, startedAt: 2, deadline: undefined });
+        .write([], { since: 1, startedAt: 2, limit: undefined });
       console.log("written");
       setTimeout(() => {}, 60_000);`,
     ],
@@ -83,7 +87,7 @@ Deno.test("who finds a marker waits until its process has removed it or has ende
   assert.equal(await left, true);
   assert.deepEqual(found?.freeze, {
     devices: "all",
-    times: { since: 1, startedAt: 2, deadline: undefined },
+    times: { since: 1, startedAt: 2, limit: undefined },
   });
   found?.remove();
   assert.equal(next.isThere(), false);
@@ -107,7 +111,16 @@ Deno.test("a marker that was left is one process' alone", async () => {
 Deno.test("any text is read as a marker; what is none of its lines is passed over", async () => {
   const line = fc.oneof(
     fc.string(),
-    fc.constantFrom("since 1", "started 2.5", "deadline x", '8:1 "/"', "since", "8:x /"),
+    fc.constantFrom(
+      "since 1",
+      "started 2.5",
+      "deadline x",
+      "limit 1",
+      "deadline 2",
+      '8:1 "/"',
+      "since",
+      "8:x /",
+    ),
   );
   await checkProperty("text of a marker", fc.array(line), (lines) => {
     const { devices, times } = parseMarker(lines.join("\n"));

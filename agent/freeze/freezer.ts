@@ -70,7 +70,7 @@ class NothingFrozenError extends FreezeError {}
 
 /** A freeze from its beginning to the end of its thaw. */
 interface Freeze {
-  readonly times: Omit<FreezeTimes, "deadline">;
+  readonly times: Omit<FreezeTimes, "limit">;
   readonly fileSystems: FileSystemSet;
   hookHasRun: boolean;
   cancelTimer: () => void;
@@ -355,9 +355,11 @@ export class Freezer implements AsyncDisposable {
     await fileSystems.open(mounts);
     signal.throwIfAborted();
     // The hook's time is not the file systems'.
-    const deadline = timeoutMs > 0 ? monotonicClock() + timeoutMs : undefined;
+    const limit = timeoutMs > 0
+      ? { seconds: timeoutMs / 1000, deadline: monotonicClock() + timeoutMs }
+      : undefined;
     try {
-      marker.write(mounts, { ...times, deadline });
+      marker.write(mounts, { ...times, limit });
     } catch (error) {
       throw new FreezeError(`cannot write to the state directory: ${messageOf(error)}`);
     }

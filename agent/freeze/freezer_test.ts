@@ -4,7 +4,6 @@ import { ActivityRecorder } from "../testing/activity_recorder.ts";
 import { FakeFileSystems, fakeMount } from "../testing/fake_file_systems.ts";
 import { checkProperty } from "../testing/property.ts";
 import { LogRecorder } from "../testing/talos_log_recorder.ts";
-import { TemporaryDirectory } from "../testing/talos_temporary_directory.ts";
 import { Errno } from "../host/libc.ts";
 import type { Mount } from "../host/mount_table.ts";
 import { FreezeError } from "./file_system_set.ts";

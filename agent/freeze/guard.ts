@@ -82,12 +82,11 @@ export class Guard {
   ): Promise<void> {
     const { monotonicClock } = this.#options;
     try {
-      await this.#overdue(times?.deadline, done);
+      await this.#overdue(times?.limit?.deadline, done);
       for (;;) {
-        const limit = times?.deadline === undefined || monotonicClock() < times.deadline
-          ? undefined
-          : (times.deadline - times.startedAt) / 1000;
-        await freeze.thaw(this.#sleep, done, limit);
+        const limit = times?.limit;
+        const isOver = limit !== undefined && monotonicClock() >= limit.deadline;
+        await freeze.thaw(this.#sleep, done, isOver ? limit.seconds : undefined);
         await this.#sleep(MARGIN_MS, done);
       }
     } catch (error) {

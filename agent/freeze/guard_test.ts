@@ -83,7 +83,9 @@ class Machine {
       times: {
         since: 5_000,
         startedAt: this.now,
-        deadline: limit === undefined ? undefined : this.now + limit,
+        limit: limit === undefined
+          ? undefined
+          : { seconds: limit / 1000, deadline: this.now + limit },
       },
     });
     this.#change.resolve(true);

@@ -66,6 +66,40 @@
 {{- end }}
 {{- end -}}
 
+{{/*
+The guard: an ordinary container and no native sidecar, which Kubernetes has by default from 1.29 only, and which
+would be started before the agent. When the pod is deleted both are told to end at once; the guard stays until the
+agent has thawed.
+*/}}
+{{- define "qga.guardContainer" -}}
+image: {{ include "qga.image" . | quote }}
+imagePullPolicy: {{ .Values.image.pullPolicy }}
+args:
+  - guard
+  - --config
+  - {{ include "qga.configDirectory" . }}/qga.yaml
+{{- with .Values.freeze.guard.securityContext }}
+securityContext:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.freeze.guard.resources }}
+resources:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+terminationMessagePolicy: FallbackToLogsOnError
+volumeMounts:
+  - name: config
+    mountPath: {{ include "qga.configDirectory" . }}
+    readOnly: true
+  - name: state
+    mountPath: {{ include "qga.stateDirectory" . }}
+  # What the agent has frozen, also what was mounted on the node since.
+  - name: root
+    mountPath: /host/root
+    mountPropagation: HostToContainer
+    readOnly: true
+{{- end -}}
+
 {{/* Volumes of the pod. */}}
 {{- define "qga.volumes" -}}
 - name: config

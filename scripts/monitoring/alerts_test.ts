@@ -17,7 +17,7 @@ Deno.test("promtool finds nothing wrong with the rules, and each alert fires whe
   const directory = await Deno.makeTempDir();
   await Deno.writeTextFile(`${directory}/rules.yaml`, stringify(rules));
   await Deno.copyFile(TESTS, `${directory}/tests.yaml`);
-  match(await promtool("check", "rules", `${directory}/rules.yaml`), /7 rules found/);
+  match(await promtool("check", "rules", `${directory}/rules.yaml`), /8 rules found/);
   match(await promtool("test", "rules", `${directory}/tests.yaml`), /SUCCESS/);
   await Deno.remove(directory, { recursive: true });
 });
