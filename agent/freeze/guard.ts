@@ -37,6 +37,7 @@ export interface GuardOptions extends FileSystemSetOptions {
 export class Guard {
   readonly #options: GuardOptions;
   readonly #stopping = new AbortController();
+  #freeze: GuardedFreeze | undefined;
 
   constructor(options: GuardOptions) {
     this.#options = options;
@@ -47,8 +48,9 @@ export class Guard {
     do {
       const { marker } = this.#options;
       for (let found = marker.find(); found !== undefined; found = marker.find()) {
-        using watched = found;
-        await this.#watch(watched);
+        if (await this.#watchAndClose(found)) continue;
+        // The next agent may take it over meanwhile: it tries as well, and answers.
+        await this.#sleep(RETRY_MS, new AbortController().signal);
       }
     } while (!this.#stopping.signal.aborted && await this.#options.change());
   }
@@ -61,17 +63,22 @@ export class Guard {
     this.#stopping.abort();
   }
 
-  /** Watches a marker until it is gone. */
-  async #watch(marker: WatchedMarker): Promise<void> {
-    const freeze = new GuardedFreeze(this.#options, marker.freeze);
+  /** Watches a marker until it is gone; false when it was left and the thaw has failed. */
+  async #watchAndClose(marker: WatchedMarker): Promise<boolean> {
+    using _closed = marker;
+    const freeze = this.#freeze?.isOf(marker.freeze)
+      ? this.#freeze
+      : new GuardedFreeze(this.#options, marker.freeze);
+    this.#freeze = freeze;
     const done = new AbortController();
     const overdue = this.#thawWhenOverdue(freeze, marker.freeze, done.signal);
     const left = await marker.left();
     done.abort();
     await overdue;
-    if (!left) return;
-    await freeze.thaw(this.#sleep);
+    if (!left) return true;
+    if (!await freeze.thaw()) return false;
     marker.remove();
+    return true;
   }
 
   /** Thaws for an agent that lives, again and again until it has removed its marker or ends. */
@@ -86,8 +93,8 @@ export class Guard {
       for (;;) {
         const limit = times?.limit;
         const isOver = limit !== undefined && monotonicClock() >= limit.deadline;
-        await freeze.thaw(this.#sleep, done, isOver ? limit.seconds : undefined);
-        await this.#sleep(MARGIN_MS, done);
+        const isThawed = await freeze.thaw(isOver ? limit.seconds : undefined);
+        await this.#sleep(isThawed ? MARGIN_MS : RETRY_MS, done);
       }
     } catch (error) {
       if (!done.aborted) throw error;
@@ -120,41 +127,40 @@ class GuardedFreeze {
   readonly #options: GuardOptions;
   readonly #marked: MarkedFreeze;
   #counted = 0;
+  #failure: string | undefined;
 
   constructor(options: GuardOptions, marked: MarkedFreeze) {
     this.#options = options;
     this.#marked = marked;
   }
 
+  /** Whether another marker is of the same freeze. */
+  isOf({ times }: MarkedFreeze): boolean {
+    return times !== undefined && times.startedAt === this.#marked.times?.startedAt;
+  }
+
   /**
-   * Thaws all, and writes down and logs what was thawed; what cannot be is tried again.
+   * Thaws all, and then writes down and logs what was thawed.
    *
-   * @throws the reason of the signal
+   * @param limitSeconds the time limit, when that is why it is thawed
+   * @returns whether all is thawed
    */
-  async thaw(
-    sleep: NonNullable<GuardOptions["sleep"]>,
-    signal = new AbortController().signal,
-    limitSeconds?: number,
-  ): Promise<void> {
-    // What is thawed late may freeze again meanwhile: each time all are looked at.
+  async thaw(limitSeconds?: number): Promise<boolean> {
+    // An agent that goes on may freeze again what was thawed: each time all are looked at.
     const fileSystems = new FileSystemSet(this.#options, this.#marked.devices);
-    try {
-      let failures = await fileSystems.thaw();
-      while (failures.length > 0) {
-        signal.throwIfAborted();
-        await sleep(RETRY_MS, signal);
-        const before = failures.join("; ");
-        failures = await fileSystems.thaw();
-        if (failures.length === 0) this.#options.log.warn("a thaw had failed", { error: before });
-      }
-    } finally {
-      fileSystems.close();
+    const failures = await fileSystems.thaw();
+    fileSystems.close();
+    if (failures.length > 0) {
+      this.#counted += fileSystems.thawed;
+      this.#failure = failures.join("; ");
+      return false;
     }
     this.#tell(fileSystems.thawed, limitSeconds);
+    return true;
   }
 
   #tell(thawed: number, limitSeconds: number | undefined): void {
-    if (thawed === 0 && this.#counted > 0) return;
+    if (thawed === 0 && this.#counted > 0 && this.#failure === undefined) return;
     this.#counted += thawed;
     const count = this.#counted;
     const { log, lastFreeze, monotonicClock } = this.#options;
@@ -173,6 +179,8 @@ class GuardedFreeze {
       });
     }
     log.warn(THAWED_BY.guard, { reason: "guard", count, seconds });
+    if (this.#failure !== undefined) log.warn("a thaw had failed", { error: this.#failure });
+    this.#failure = undefined;
   }
 }
 

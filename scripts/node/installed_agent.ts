@@ -7,8 +7,12 @@ export interface AgentPod {
   readonly name: string;
   readonly uid: string;
   readonly ready: boolean;
+  /** How often the agent's container was started again. */
   readonly restarts: number;
 }
+
+/** A container of the pod. */
+export type ContainerName = "agent" | "guard";
 
 /** The memory of the agent's container, in bytes, as its cgroup counts it. */
 export interface ContainerMemory {
@@ -43,7 +47,8 @@ export class InstalledAgent {
     const { items } = JSON.parse(stdout);
     if (items.length !== 1) return undefined;
     const [{ metadata, status }] = items;
-    const [container] = status.containerStatuses ?? [];
+    const container = (status.containerStatuses ?? [])
+      .find(({ name }: { readonly name: string }) => name === "agent");
     return {
       name: metadata.name,
       uid: metadata.uid,
@@ -86,7 +91,7 @@ export class InstalledAgent {
 
   /** Runs the executable in the container, beside the agent. */
   async execute(args: string): Promise<{ status: number; stdout: string; stderr: string }> {
-    const [container] = await this.#containers();
+    const { container } = await this.#container("agent");
     return await this.#node.guest.run(
       `ctr -n k8s.io tasks exec --exec-id e$$ ${container} /qemu-ga-talos ${args}`,
       { timeoutMs: 60_000 },
@@ -94,10 +99,10 @@ export class InstalledAgent {
   }
 
   /** See `ContainerMemory`. */
-  async memory(): Promise<ContainerMemory> {
-    const [container] = await this.#containers();
+  async memory(name: ContainerName = "agent"): Promise<ContainerMemory> {
+    const { container } = await this.#container(name);
     const { stdout } = await this.#node.guest.run(
-      `cd $(find /sys/fs/cgroup -type d -name '*${container}*' | head -n 1) && ` +
+      `cd ${cgroupOf(container)} && ` +
         "cat memory.current memory.peak 2>/dev/null; grep '^anon ' memory.stat; " +
         "grep '^oom_kill ' memory.events",
     );
@@ -108,20 +113,34 @@ export class InstalledAgent {
     return { current, peak, anonymous, kills };
   }
 
-  /** Kills the agent, as the kernel does for want of memory: without a chance to thaw. */
-  async kill(): Promise<void> {
-    const [container] = await this.#containers();
-    await this.#node.guest.run(`ctr -n k8s.io tasks kill --signal SIGKILL ${container}`);
+  /**
+   * A container's process and cgroup. They are asked for before a freeze of everything: containerd answers
+   * nobody during one.
+   */
+  async process(name: ContainerName): Promise<{ readonly pid: number; readonly cgroup: string }> {
+    const { container, pid } = await this.#container(name);
+    const { stdout } = await this.#node.guest.run(`echo ${cgroupOf(container)}`);
+    return { pid, cgroup: stdout.trim() };
   }
 
-  async #containers(): Promise<string[]> {
+  async #container(
+    name: ContainerName,
+  ): Promise<{ readonly container: string; readonly pid: number }> {
     const { stdout } = await this.#node.guest.run(
-      "ctr -n k8s.io tasks list | grep RUNNING | cut -d ' ' -f 1 | while read -r id; do " +
-        `ctr -n k8s.io containers info $id | grep -q '"io.kubernetes.container.name": "agent"' && echo $id; done; true`,
-      { timeoutMs: 30_000 },
+      "ctr -n k8s.io tasks list | grep RUNNING | while read -r id pid status; do " +
+        `ctr -n k8s.io containers info $id | grep -q '"io.kubernetes.container.name": "${name}"' ` +
+        "&& echo $id $pid; done; true",
+      { timeoutMs: 60_000 },
     );
-    const containers = stdout.trim().split("\n").filter((id) => id !== "");
-    if (containers.length !== 1) throw new Error(`${containers.length} agents run on the node`);
-    return containers;
+    const containers = stdout.trim().split("\n").filter((line) => line !== "");
+    const [container, pid] = containers[0]?.split(" ") ?? [];
+    if (containers.length !== 1 || container === undefined) {
+      throw new Error(`${containers.length} containers of the name ${name} run on the node`);
+    }
+    return { container, pid: Number(pid) };
   }
+}
+
+function cgroupOf(container: string): string {
+  return `$(find /sys/fs/cgroup -type d -name '*${container}*' | head -n 1)`;
 }

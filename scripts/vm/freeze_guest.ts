@@ -159,6 +159,14 @@ export class FreezeGuest implements AsyncDisposable {
     await this.waitForAgent();
   }
 
+  /** Starts the guard; it watches then. */
+  async startGuard(): Promise<void> {
+    await this.run(
+      "setsid qemu-ga-talos guard </dev/null >/run/guard.log 2>&1 & " +
+        "until grep -q 'guard started' /run/guard.log; do usleep 50000; done",
+    );
+  }
+
   /** Stops the agent by SIGTERM; gives its exit status. */
   async stopAgent(): Promise<number> {
     return Number(

@@ -265,9 +265,14 @@ Deno.test("file systems are frozen and thawed by the compiled agent", async (t) 
     await agent.sync(SLOW);
     await trace.clear();
     equal(await freeze(agent), 3);
-    await node.run(FreezeTrace.waitCommand(2 * (3 + 6)));
+    await node.run(FreezeTrace.waitCommand(CALLS));
     await node.waitForWriters();
     equal(await status(agent), "thawed");
+    const told = await errorOf(thaw(agent));
+    match(
+      told.description,
+      /^fsfreeze is limited up to 2 seconds: the file systems were thawed at /,
+    );
     equal(await thaw(agent), 0);
     const { calls } = await trace.read();
     deepEqual(succeeded(calls, "thaw"), everything.toReversed());
@@ -305,7 +310,7 @@ Deno.test("file systems are frozen and thawed by the compiled agent", async (t) 
     deepEqual(succeeded(calls, "thaw"), [DATA.device, STATE.device]);
     // The thread that waits for the disk is not the one that serves.
     const pid = Number(await node.run("cat /run/agent.pid"));
-    equal(calls.some(({ thread }) => thread === pid), false);
+    equal(calls.some(({ kind, thread }) => kind === "freeze" && thread === pid), false);
     const seen = samples.trim().split("\n");
     equal(seen.includes(IOCTL), false);
     console.log(
@@ -398,7 +403,7 @@ Deno.test("file systems are frozen and thawed by the compiled agent", async (t) 
 
 /** One life of an agent: it freezes and thaws, and is killed meanwhile. */
 interface KillPlan {
-  /** How many beginnings and ends of FIFREEZE and FITHAW come before: 0 to 18. */
+  /** How many beginnings and ends of FIFREEZE and FITHAW come before: 0 to `CALLS`. */
   readonly after: number;
   /** How long to wait then, in microseconds. */
   readonly delay: number;
@@ -409,7 +414,11 @@ interface KillPlan {
 }
 
 const DEFAULT_KILLS = 50;
-const CALLS = 2 * (3 + 6);
+/**
+ * Beginnings and ends of FIFREEZE and FITHAW in a freeze of three file systems and its thaw. Each is thawed
+ * once, and once more in vain, which is repeated for errno.
+ */
+const CALLS = 2 * (3 + 9);
 
 function killPlans(seed: number, count: number): KillPlan[] {
   const plan = fc.record({
@@ -421,10 +430,19 @@ function killPlans(seed: number, count: number): KillPlan[] {
   return fc.sample(fc.noBias(plan), { seed, numRuns: count });
 }
 
-/** Kills the agent as planned; gives for each kill what was frozen then, as the kernel had seen it. */
-async function killAgents(plans: readonly KillPlan[], say: string): Promise<string[]> {
+/**
+ * Kills the agent as planned; gives for each kill what was frozen then, as the kernel had seen it.
+ *
+ * @param guarded whether a guard watches, which must have thawed before the next agent starts
+ */
+async function killAgents(
+  plans: readonly KillPlan[],
+  say: string,
+  guarded: boolean,
+): Promise<string[]> {
   await using api = await startTalosApi();
   await using node = await FreezeGuest.boot(api);
+  if (guarded) await node.startGuard();
   const moments: string[] = [];
   const mountPoints = [STATE, VAR, DATA].map(({ mountPoint }) => mountPoint);
   const files = mountPoints.map((mountPoint) => `${ROOT}${mountPoint}/after`).join(" ");
@@ -446,12 +464,17 @@ async function killAgents(plans: readonly KillPlan[], say: string): Promise<stri
       }
       const { calls } = await node.trace.read();
       const isMarked = (await node.guest.run(`ls ${MARKER}`)).status === 0;
-      moments.push(momentOf(calls, isMarked));
+      moments.push(`${momentOf(calls, isMarked)}, ${guarded ? "guarded" : "not guarded"}`);
+      const write = `for file in ${files}; do echo x >$file && sync $file || exit 1; done`;
+      if (guarded && !restartAtOnce) {
+        await node.run(write);
+        await node.run(`while [ -e ${MARKER} ]; do usleep 10000; done`);
+      }
       await node.startAgent();
       await using agent = await node.guest.agent();
       await agent.sync(SLOW);
       equal(await status(agent), "thawed");
-      await node.run(`for file in ${files}; do echo x >$file && sync $file || exit 1; done`);
+      await node.run(write);
       equal((await node.guest.run(`ls ${MARKER}`)).status, 1, "the marker is still there");
     } catch (error) {
       const trace = JSON.stringify(await node.trace.read().catch(String));
@@ -480,11 +503,11 @@ Deno.test("nothing stays frozen when the agent is killed at any moment", async (
   const seed = Number(Deno.env.get("FREEZE_SEED") ?? Math.floor(Math.random() * 0x7fffffff));
   console.log(`FREEZE_SEED=${seed} FREEZE_KILLS=${kills}`);
   const plans = killPlans(seed, kills);
-  // Two guests, for an agent takes seconds to start under emulation.
+  // Two guests, for an agent takes seconds to start under emulation: one with a guard, one without.
   const half = Math.ceil(plans.length / 2);
   const moments = (await Promise.all([
-    killAgents(plans.slice(0, half), `FREEZE_SEED=${seed}, first guest`),
-    killAgents(plans.slice(half), `FREEZE_SEED=${seed}, second guest`),
+    killAgents(plans.slice(0, half), `FREEZE_SEED=${seed}, first guest`, true),
+    killAgents(plans.slice(half), `FREEZE_SEED=${seed}, second guest`, false),
   ])).flat();
   for (const [moment, those] of Map.groupBy(moments, (moment) => moment)) {
     console.log(`killed ${moment}: ${those.length}`);
