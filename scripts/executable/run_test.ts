@@ -30,7 +30,7 @@ Deno.test("mistakes end with status 2 and one line that says what is allowed", a
     [["--nonsense"], /unknown option --nonsense/],
     [["-m", "carrier-pigeon"], /virtio-serial/],
     [["--drain-timeout", "soon"], /20s/],
-    [["dance"], /run, call, check and version/],
+    [["dance"], /run, call, check, guard and version/],
     [["-c", "/nonexistent/file.yaml"], /\/nonexistent\/file\.yaml/],
     [["-m", "unix-listen"], /must specify a path/],
     [["call"], /usage/],
