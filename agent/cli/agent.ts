@@ -22,7 +22,7 @@ import { Policy } from "../protocol/policy.ts";
 import { TalosPower } from "../talos/power.ts";
 import type { Publish } from "../telemetry/activity.ts";
 import type { Log } from "../telemetry/log.ts";
-import { ignoreProxies } from "./proxy.ts";
+import { setUpConnections } from "./connections.ts";
 import { VERSION } from "./version.ts";
 
 /** The agent without its channel: what answers requests. */
@@ -39,7 +39,7 @@ export class Agent implements AsyncDisposable {
 
   /** `heldBack` is what holds the lines of `log` back. */
   constructor(config: Config, log: Log, heldBack: HeldBack, libc: Libc, publish: Publish) {
-    ignoreProxies();
+    setUpConnections();
     this.libc = libc;
     this.files = new KernelFiles(this.libc);
     const host = new Host(this.libc, this.files, {

@@ -23,7 +23,7 @@ import { Libc } from "../host/libc.ts";
 import { Policy } from "../protocol/policy.ts";
 import type { Credentials } from "../talos/credentials.ts";
 import { hasFlag, loadProcessConfig, parseWords } from "./command_line.ts";
-import { ignoreProxies } from "./proxy.ts";
+import { setUpConnections } from "./connections.ts";
 
 const OUTPUT: Option = {
   name: "output",
@@ -66,7 +66,7 @@ export async function check(words: readonly string[]): Promise<number> {
   const files = new KernelFiles(libc);
   const config = await loadProcessConfig(commandLine, files);
   Deno.permissions.revokeSync({ name: "run" });
-  ignoreProxies();
+  setUpConnections();
   const lines = await checkAll(libc, files, config);
   const colour = Deno.stdout.isTerminal() && !Deno.noColor;
   console.log(output === "json" ? formatJson(lines, strict) : formatText(lines, colour));

@@ -73,7 +73,7 @@ function configFile(flags: Texts, sources: ConfigSources): { path: string; requi
   const path = flag ?? sources.environment("QGA_CONF");
   return path === undefined || path === ""
     ? { path: DEFAULT_FILE, required: false }
-    : { path, required: flag !== undefined };
+    : { path, required: true };
 }
 
 async function textsOfFile(

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import { stringify } from "yaml";
 import { checkProperty } from "../testing/property.ts";
 import type { Config } from "./config.ts";
 import { ConfigError } from "./config_error.ts";
@@ -100,6 +101,52 @@ Deno.test("a YAML file takes lists, numbers and booleans", async () => {
   assert.deepEqual(config.talosEndpoints, ["10.0.0.1", "10.0.0.2:50001"]);
   const empty = await load({ environment: { QGA_CONF: "/empty.yml" }, files });
   assert.deepEqual(empty, await load({}));
+});
+
+Deno.test("a YAML file's texts are taken as they are written", async () => {
+  const text = [
+    ...["port-name: 1.10", "talos-context: 007", "path: 0x10", "logfile: 2026-11-26"],
+    ...[
+      "verbose: True",
+      'statedir: "a\\tb"',
+      "pidfile: '~'",
+      "talosconfig: |-",
+      "  two",
+      "  lines",
+    ],
+    ...["talos-endpoint: [1.20, 0o7, &a x]", "fsfreeze-exclude: *a", "fsfreeze-timeout: 1.50"],
+  ].join("\n");
+  const config = await load({ words: ["-c", "/c.yaml"], files: { "/c.yaml": text } });
+  assert.deepEqual([config.portName, config.talosContext, config.path], ["1.10", "007", "0x10"]);
+  assert.deepEqual([config.logfile, config.verbose], ["2026-11-26", true]);
+  assert.deepEqual([config.statedir, config.pidfile], ["a\tb", "~"]);
+  assert.equal(config.talosconfig, "two\nlines");
+  assert.deepEqual(config.talosEndpoints, ["1.20", "0o7", "x"]);
+  assert.deepEqual(config.fsfreezeExclude, ["x"]);
+  assert.equal(config.fsfreezeTimeoutMs, 1_500);
+  for (const nothing of ["path:", "path: ~", "path: null", "talos-endpoint: [a, ~]"]) {
+    const given = { words: ["-c", "/c.yaml"], files: { "/c.yaml": nothing } };
+    await assert.rejects(load(given), /must be a text, a number/);
+  }
+});
+
+Deno.test("any text that is written as YAML is read as it is", async () => {
+  const scalar = fc.oneof(
+    fc.string({ minLength: 1 }),
+    fc.constantFrom("1.10", "007", "0x10", "1e3", "yes", "null", "~", ".inf", "2026-11-26", "- a"),
+  );
+  await checkProperty("text in a YAML file", scalar, async (text) => {
+    const yaml = stringify({ path: text });
+    const config = await load({ words: ["-c", "/c.yaml"], files: { "/c.yaml": yaml } });
+    assert.equal(config.path, text);
+  });
+});
+
+Deno.test("a file that is named must be there, by the environment too", async () => {
+  for (const given of [{ words: ["-c", "/none"] }, { environment: { QGA_CONF: "/none" } }]) {
+    await assert.rejects(load(given), /^ConfigError: cannot read the configuration file \/none: /);
+  }
+  await load({});
 });
 
 Deno.test("times are in seconds or have a unit", async () => {
