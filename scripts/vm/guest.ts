@@ -171,11 +171,12 @@ export class Guest implements AsyncDisposable {
       await qemu.status;
       throw new Error(`QEMU ended: ${(await stderr).trim()}`);
     })();
-    // Looked at while booting only.
-    failure.catch(() => {});
+    const ended = new AbortController();
+    failure.catch((error) => ended.abort(error));
 
     try {
-      const qmp = resources.use(await Promise.race([QmpClient.connect(qmpSocket), failure]));
+      // Not a race: what loses one goes on, with its timers.
+      const qmp = resources.use(await QmpClient.connect(qmpSocket, { signal: ended.signal }));
       // QEMU answers once it has mapped the file; that space is then freed with QEMU, come what may.
       await Deno.remove(initramfs);
       const control = resources.use(await ControlShell.connect(controlSocket));

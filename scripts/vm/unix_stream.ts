@@ -11,6 +11,12 @@ export interface TimeoutOptions {
   readonly timeoutMs?: number;
 }
 
+/** How long a connection is tried. */
+export interface ConnectOptions extends TimeoutOptions {
+  /** Aborted when there will be nobody to connect to. */
+  readonly signal?: AbortSignal;
+}
+
 const PIECE = 65536;
 
 /**
@@ -29,13 +35,15 @@ export class UnixStream implements AsyncDisposable {
   /**
    * Connects; tries again while nobody listens there yet. Default 10 seconds.
    *
-   * @throws {Error} if it cannot be reached until then.
+   * @throws {Error} if it cannot be reached until then, and the reason of the signal.
    */
-  static async connect(path: string, { timeoutMs = 10_000 }: TimeoutOptions = {}): Promise<
-    UnixStream
-  > {
+  static async connect(
+    path: string,
+    { timeoutMs = 10_000, signal }: ConnectOptions = {},
+  ): Promise<UnixStream> {
     const end = performance.now() + timeoutMs;
     for (;;) {
+      signal?.throwIfAborted();
       try {
         return new UnixStream(await Deno.connect({ transport: "unix", path }));
       } catch (error) {

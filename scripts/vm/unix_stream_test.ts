@@ -90,3 +90,10 @@ Deno.test("a guest agent's client finds its reply behind stale ones", async () =
   if (!(error instanceof GuestAgentError)) throw error;
   deepEqual([error.errorClass, error.description], ["CommandNotFound", "no x"]);
 });
+
+Deno.test("who connects to somebody that will never listen is told why at once", async () => {
+  const ended = new AbortController();
+  const connecting = UnixStream.connect("/nowhere/socket", { signal: ended.signal });
+  ended.abort(new Error("QEMU ended"));
+  await rejects(connecting, /QEMU ended/);
+});
