@@ -4,6 +4,11 @@ What the cluster says against a working agent, as paragraphs for NOTES. Nothing 
 */}}
 {{- define "qga.warnings" -}}
 {{- $namespace := include "qga.namespace" . -}}
+{{- if not .Values.freeze.guard.enabled }}
+
+WARNING: freeze.guard.enabled is false: an agent that is killed during a freeze leaves its node frozen for good, since
+the container runtime waits for the frozen disk.
+{{- end }}
 {{- if include "qga.serverIsKnown" . -}}
 {{- include "qga.warnNamespace" . -}}
 {{- if and (eq .Values.talos.auth "serviceAccount") (not (.Capabilities.APIVersions.Has "talos.dev/v1alpha1")) }}
