@@ -12,6 +12,7 @@ import { HandleNumbers } from "../host/handle_numbers.ts";
 import { Host } from "../host/host.ts";
 import { KernelFiles } from "../host/kernel_files.ts";
 import type { Libc } from "../host/libc.ts";
+import { atOnce } from "../host/steps.ts";
 import { setTcpNoDelay } from "../host/tcp_no_delay.ts";
 import { trimFileSystems } from "../host/trim.ts";
 import { Dispatcher } from "../protocol/dispatcher.ts";
@@ -71,11 +72,11 @@ export class Agent implements AsyncDisposable {
     });
     this.#guestProcesses = new GuestProcesses(this.libc, log);
     const selection = { include: config.fsfreezeInclude, exclude: config.fsfreezeExclude };
-    const mounts = () => host.blockDeviceMounts(selection);
+    const mounts = () => atOnce(host.blockDeviceMounts(selection));
     const startThread = () => FileSystemThread.start();
     this.freezer = new Freezer({
       mounts,
-      allMounts: () => host.blockDeviceMounts({ include: ["*"], exclude: [] }),
+      allMounts: () => atOnce(host.blockDeviceMounts({ include: ["*"], exclude: [] })),
       marker: new FreezeMarker(config.statedir, (path) => this.files.exists(path)),
       startThread,
       hook: config.fsfreezeHook === undefined ? undefined : fsfreezeHook(config.fsfreezeHook),

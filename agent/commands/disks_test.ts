@@ -382,7 +382,7 @@ Deno.test("guest-get-fsinfo: this machine's file systems, the last one first, wi
   // The command uses nothing else of its context.
   const replies = await guestGetFsinfo.execute({}, { host } as CommandContext);
   assert.ok(Array.isArray(replies));
-  const mountPoints = host.blockDeviceMounts({ include: [], exclude: [] })
+  const mountPoints = atOnce(host.blockDeviceMounts({ include: [], exclude: [] }))
     .map(({ mountPoint }) => mountPoint);
   assert.deepEqual(
     // The replies of this command are objects.

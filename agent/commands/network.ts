@@ -1,14 +1,15 @@
+import type { Host } from "../host/host.ts";
 import { matchesAny } from "../host/name_pattern.ts";
 import type { NetworkInterface } from "../host/network_interfaces.ts";
 import { type Ipv4Route, type Ipv6Route, readRoutes } from "../host/routes.ts";
-import type { LinkStatistics } from "../host/rtnetlink.ts";
-import { defineCommand } from "../protocol/command.ts";
+import type { InterfaceFilter, LinkStatistics } from "../host/rtnetlink.ts";
+import { defineListCommand } from "../protocol/command.ts";
 import type { JsonObject } from "../protocol/json_value.ts";
 import type { CommandContext } from "./context.ts";
-import { tellKernelErrors } from "./kernel_error.ts";
+import { tellKernelErrorsOf } from "./kernel_error.ts";
 
 /** QAPI guest-network-get-interfaces. */
-export const guestNetworkGetInterfaces = defineCommand({
+export const guestNetworkGetInterfaces = defineListCommand({
   name: "guest-network-get-interfaces",
   summary:
     "The node's network interfaces with addresses and counters, without those that only the " +
@@ -17,12 +18,10 @@ export const guestNetworkGetInterfaces = defineCommand({
   arguments: {},
   reply: "value",
 }, (_values, { host, interfaces }: CommandContext) =>
-  host.networkInterfaces()
-    .filter(({ name }) => isReported(name, interfaces))
-    .map(interfaceReply));
+  interfaceReplies(host, (name) => isReported(name, interfaces)));
 
 /** QAPI guest-network-get-route. */
-export const guestNetworkGetRoute = defineCommand(
+export const guestNetworkGetRoute = defineListCommand(
   {
     name: "guest-network-get-route",
     summary: "The node's routes, those of the cluster network included.",
@@ -30,10 +29,7 @@ export const guestNetworkGetRoute = defineCommand(
     arguments: {},
     reply: "value",
   },
-  (_values, { host: { libc, files, roots } }: CommandContext) =>
-    tellKernelErrors(() => readRoutes(libc, files, roots.procfs)).map((route) =>
-      route.version === 4 ? ipv4RouteReply(route) : ipv6RouteReply(route)
-    ),
+  (_values, { host }: CommandContext) => tellKernelErrorsOf(routeReplies(host)),
 );
 
 /**
@@ -46,6 +42,25 @@ export function isReported(
 ): boolean {
   if (include.length > 0 && !matchesAny(name, include)) return false;
   return !matchesAny(name, exclude);
+}
+
+function* interfaceReplies(
+  host: Host,
+  wanted: InterfaceFilter,
+): Generator<JsonObject | undefined, void, void> {
+  for (const entry of yield* host.networkInterfaces(wanted)) {
+    yield interfaceReply(entry);
+    yield undefined;
+  }
+}
+
+function* routeReplies(
+  { files, roots }: Host,
+): Generator<JsonObject | undefined, void, void> {
+  for (const route of readRoutes(files, roots.procfs)) {
+    if (route === undefined) yield undefined;
+    else yield route.version === 4 ? ipv4RouteReply(route) : ipv6RouteReply(route);
+  }
 }
 
 function interfaceReply(entry: NetworkInterface): JsonObject {

@@ -1,13 +1,14 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import { mountsOfText } from "../testing/mount_text.ts";
 import { checkProperty } from "../testing/property.ts";
 import { TemporaryDirectory } from "../testing/talos_temporary_directory.ts";
 import { KernelFiles } from "./kernel_files.ts";
 import { Libc, LibcError } from "./libc.ts";
-import { parseMountinfo, readMountTable } from "./mount_table.ts";
+import { readMountTable } from "./mount_table.ts";
 
 function mountPoints(lines: readonly string[], rootfs = "/"): string[] {
-  return parseMountinfo(lines.join("\n"), rootfs).map(({ mountPoint }) => mountPoint);
+  return mountsOfText(lines.join("\n"), rootfs).map(({ mountPoint }) => mountPoint);
 }
 
 Deno.test("every field of a block device or btrfs is read, with and without optional fields", () => {
@@ -15,7 +16,7 @@ Deno.test("every field of a block device or btrfs is read, with and without opti
     "36 35 98:0 /mnt1 /mnt2 rw,noatime master:1 shared:7 - ext3 /dev/root ro,errors=x\n" +
     "37 36 0:3 / /mnt2/tmp rw - tmpfs tmpfs rw\n" +
     "35 1 0:2 / / rw - btrfs  rw\n";
-  assert.deepEqual(parseMountinfo(text, "/"), [
+  assert.deepEqual(mountsOfText(text, "/"), [
     {
       mountPoint: "/mnt2",
       path: "/mnt2",
@@ -40,7 +41,7 @@ Deno.test("every field of a block device or btrfs is read, with and without opti
 });
 
 Deno.test("octal escapes are decoded", () => {
-  const [root, mount] = parseMountinfo(
+  const [root, mount] = mountsOfText(
     "1 0 8:1 / / rw - xfs /dev/sda1 rw\n" +
       String.raw`2 1 8:2 /a\040b /mnt/\011x\012\134\0430\999é rw - xfs /dev/my\040disk rw`,
     "/",
@@ -52,7 +53,7 @@ Deno.test("octal escapes are decoded", () => {
 });
 
 Deno.test("below a mounted host tree the prefix is stripped and the container's own left out", () => {
-  const mounts = parseMountinfo(
+  const mounts = mountsOfText(
     [
       "600 500 0:90 / / rw - overlay overlay rw",
       "601 600 7:0 / /host/root ro - squashfs /dev/loop0 ro",
@@ -72,7 +73,7 @@ Deno.test("a mount that another one hides is left out", () => {
   const root = "1 0 8:1 / / rw - xfs /dev/sda1 rw";
   // At the same place.
   assert.deepEqual(
-    parseMountinfo(
+    mountsOfText(
       [root, "2 1 8:2 / /a rw - xfs x rw", "3 2 8:3 / /a rw - xfs x rw"].join("\n"),
       "/",
     ).map(({ device }) => device.minor),
@@ -100,7 +101,7 @@ Deno.test("a mount that another one hides is left out", () => {
   );
   // Two mounts side by side on the same parent: the later one is found.
   assert.deepEqual(
-    parseMountinfo(
+    mountsOfText(
       [root, "2 1 8:2 / /a rw - xfs x rw", "3 1 8:3 / /a rw - xfs x rw"].join("\n"),
       "/",
     ).map(({ device }) => device.minor),
@@ -126,7 +127,7 @@ Deno.test("this process' own table is read, and a missing one is an error", asyn
   using libc = new Libc();
   const files = new KernelFiles(libc);
   const own = readMountTable(files, "/");
-  assert.deepEqual(own, parseMountinfo(await Deno.readTextFile("/proc/self/mountinfo"), "/"));
+  assert.deepEqual(own, mountsOfText(await Deno.readTextFile("/proc/self/mountinfo"), "/"));
   assert.deepEqual(readMountTable(files, "/no/such/tree"), []);
   assert.throws(() => readMountTable(files, "/", `${directory.path}/none`), LibcError);
 });
@@ -142,7 +143,7 @@ Deno.test("any text is read, and each mount point comes once", async () => {
   const text = fc.array(fc.oneof(line, fc.string()), { maxLength: 12 })
     .map((lines) => lines.join("\n"));
   await checkProperty("mountinfo", fc.tuple(text, fc.constantFrom("/", "/a")), ([table, root]) => {
-    const points = parseMountinfo(table, root).map(({ mountPoint }) => mountPoint);
+    const points = mountsOfText(table, root).map(({ mountPoint }) => mountPoint);
     assert.equal(new Set(points).size, points.length);
   });
 });
