@@ -4,6 +4,7 @@ import { fileSystemUsage } from "../host/file_system_usage.ts";
 import type { Host } from "../host/host.ts";
 import type { Mount } from "../host/mount_table.ts";
 import { defineListCommand } from "../protocol/command.ts";
+import type { ItemStep } from "../protocol/json_items.ts";
 import type { JsonObject } from "../protocol/json_value.ts";
 import type { CommandContext } from "./context.ts";
 import { diskAddressReply } from "./disks.ts";
@@ -22,13 +23,10 @@ export const guestGetFsinfo = defineListCommand({
   reply: "value",
 }, (_values, { host }: CommandContext) => fileSystemReplies(host));
 
-function* fileSystemReplies(host: Host): Generator<JsonObject | undefined, void, void> {
+function* fileSystemReplies(host: Host): Generator<ItemStep, void, void> {
   const mounts = yield* host.blockDeviceMounts({ include: [], exclude: [] });
   // The last one mounted comes first, as upstream has it; libvirt turns the list around.
-  for (const mount of mounts.reverse()) {
-    yield fileSystemReply(host, mount);
-    yield undefined;
-  }
+  for (const mount of mounts.reverse()) yield [fileSystemReply(host, mount)];
 }
 
 /** QAPI GuestFilesystemInfo of a mount. */

@@ -4,6 +4,7 @@ import type { NetworkInterface } from "../host/network_interfaces.ts";
 import { type Ipv4Route, type Ipv6Route, readRoutes } from "../host/routes.ts";
 import type { InterfaceFilter, LinkStatistics } from "../host/rtnetlink.ts";
 import { defineListCommand } from "../protocol/command.ts";
+import type { ItemStep } from "../protocol/json_items.ts";
 import type { JsonObject } from "../protocol/json_value.ts";
 import type { CommandContext } from "./context.ts";
 import { tellKernelErrorsOf } from "./kernel_error.ts";
@@ -47,19 +48,15 @@ export function isReported(
 function* interfaceReplies(
   host: Host,
   wanted: InterfaceFilter,
-): Generator<JsonObject | undefined, void, void> {
-  for (const entry of yield* host.networkInterfaces(wanted)) {
-    yield interfaceReply(entry);
-    yield undefined;
-  }
+): Generator<ItemStep, void, void> {
+  for (const entry of yield* host.networkInterfaces(wanted)) yield [interfaceReply(entry)];
 }
 
-function* routeReplies(
-  { files, roots }: Host,
-): Generator<JsonObject | undefined, void, void> {
-  for (const route of readRoutes(files, roots.procfs)) {
-    if (route === undefined) yield undefined;
-    else yield route.version === 4 ? ipv4RouteReply(route) : ipv6RouteReply(route);
+function* routeReplies({ files, roots }: Host): Generator<ItemStep, void, void> {
+  for (const routes of readRoutes(files, roots.procfs)) {
+    yield routes.map((route) =>
+      route.version === 4 ? ipv4RouteReply(route) : ipv6RouteReply(route)
+    );
   }
 }
 

@@ -77,29 +77,12 @@ export function* parseMountinfo(
   rootfs: string,
   wanted: MountPointFilter,
 ): Steps<Mount[]> {
-  using places = new MountPlaces();
-  const line = new MountinfoLine();
-  const devices = new Set<number>();
-  const found: FoundMount[] = [];
+  using table = new MountTable(rootfs, wanted);
   for (const lines of wholeLines(chunks)) {
-    for (let start = 0; start < lines.length;) {
-      const end = lineEnd(lines, start);
-      if (line.read(lines, start, end)) {
-        const index = places.add(line, lines);
-        if (line.isOnBlockDevice()) {
-          const mountPoint = withoutPrefix(line.mountPoint(), rootfs);
-          if (mountPoint !== undefined && (isFirst(line, devices) || wanted(mountPoint))) {
-            found.push({ mount: readMount(line, mountPoint), index });
-          }
-        }
-      }
-      start = end + 1;
-    }
+    table.add(lines);
     yield;
   }
-  const lookUp = places.lookup(found.map(({ index }) => places.path(index)));
-  return found.filter(({ index }) => lookUp(places.path(index)) === index)
-    .map(({ mount }) => mount);
+  return table.mounts();
 }
 
 /** What is mounted at a path, and whether it hears of later mounts on the host. */
@@ -143,24 +126,69 @@ function propagation(tags: readonly string[]): MountedTree["propagation"] {
   return has("shared:") ? "shared" : has("master:") ? "slave" : "private";
 }
 
-/** Whether no mount of the line's device was there before; now there was one. */
-function isFirst({ major, minor }: MountinfoLine, devices: Set<number>): boolean {
-  const before = devices.size;
-  devices.add(major * MINORS + minor);
-  return devices.size > before;
-}
+/** What is known of a table as it is read. */
+class MountTable implements Disposable {
+  readonly #rootfs: string;
+  readonly #wanted: MountPointFilter;
+  readonly #line = new MountinfoLine();
+  readonly #places = new MountPlaces();
+  readonly #devices = new Set<number>();
+  readonly #found: FoundMount[] = [];
 
-function readMount(line: MountinfoLine, mountPoint: string): Mount {
-  return {
-    mountPoint,
-    path: line.mountPoint(),
-    root: line.root(),
-    device: { major: line.major, minor: line.minor },
-    fileSystemType: line.fileSystemType(),
-    source: line.source(),
-    options: line.options(),
-    superOptions: line.superOptions(),
-  };
+  constructor(rootfs: string, wanted: MountPointFilter) {
+    this.#rootfs = rootfs;
+    this.#wanted = wanted;
+  }
+
+  /** Takes some whole lines in. */
+  add(lines: Uint8Array): void {
+    const line = this.#line;
+    for (let start = 0; start < lines.length;) {
+      const end = lineEnd(lines, start);
+      if (line.read(lines, start, end)) {
+        const index = this.#places.add(line, lines);
+        if (line.isOnBlockDevice()) this.#addMount(line, index);
+      }
+      start = end + 1;
+    }
+  }
+
+  /** Those that are asked for and can be reached. */
+  mounts(): Mount[] {
+    const places = this.#places;
+    const lookUp = places.lookup(this.#found.map(({ index }) => places.path(index)));
+    return this.#found.filter(({ index }) => lookUp(places.path(index)) === index)
+      .map(({ mount }) => mount);
+  }
+
+  [Symbol.dispose](): void {
+    this.#places[Symbol.dispose]();
+  }
+
+  #addMount(line: MountinfoLine, index: number): void {
+    const path = line.mountPoint();
+    const mountPoint = withoutPrefix(path, this.#rootfs);
+    if (mountPoint === undefined) return;
+    if (!this.#isFirst(line) && !this.#wanted(mountPoint)) return;
+    const mount = {
+      mountPoint,
+      path,
+      root: line.root(),
+      device: { major: line.major, minor: line.minor },
+      fileSystemType: line.fileSystemType(),
+      source: line.source(),
+      options: line.options(),
+      superOptions: line.superOptions(),
+    };
+    this.#found.push({ mount, index });
+  }
+
+  /** Whether no mount of the line's device was there before; now there was one. */
+  #isFirst({ major, minor }: MountinfoLine): boolean {
+    const before = this.#devices.size;
+    this.#devices.add(major * MINORS + minor);
+    return this.#devices.size > before;
+  }
 }
 
 /**

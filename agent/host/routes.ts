@@ -42,8 +42,8 @@ export interface Ipv6Route {
   readonly metric: number;
 }
 
-/** Routes one after the other; undefined stands where others may have a turn before the next one. */
-export type RouteSteps = Generator<Ipv4Route | Ipv6Route | undefined, void, void>;
+/** Routes as they are read, some at a time. */
+export type RouteSteps<Route = Ipv4Route | Ipv6Route> = Generator<readonly Route[], void, void>;
 
 /**
  * The routes of this network namespace, IPv4 first, from `/proc/net/route` and
@@ -62,9 +62,9 @@ export function* readRoutes(files: KernelFiles, procfs: string): RouteSteps {
 }
 
 /** Hands the routes on; gives the error of a file that is not there. */
-function* routesOfFile(
-  routes: RouteSteps,
-): Generator<Ipv4Route | Ipv6Route | undefined, LibcError | undefined, void> {
+function* routesOfFile<Route>(
+  routes: RouteSteps<Route>,
+): Generator<readonly Route[], LibcError | undefined, void> {
   try {
     yield* routes;
     return undefined;
@@ -75,37 +75,37 @@ function* routesOfFile(
 }
 
 /** Reads `/proc/net/route`. The heading and lines of another shape are passed over. */
-export function* parseIpv4Routes(
-  chunks: Iterable<Uint8Array>,
-): Generator<Ipv4Route | undefined, void, void> {
-  const line = new TableLine();
-  for (const lines of wholeLines(chunks)) {
-    for (let start = 0; start < lines.length;) {
-      const end = lineEnd(lines, start);
-      line.read(lines, start, end);
-      const route = ipv4Route(line);
-      if (route !== undefined) yield route;
-      start = end + 1;
-    }
-    yield undefined;
-  }
+export function parseIpv4Routes(chunks: Iterable<Uint8Array>): RouteSteps<Ipv4Route> {
+  return parseTable(chunks, ipv4Route);
 }
 
 /** Reads `/proc/net/ipv6_route`, all numbers of which are hex. Other lines are passed over. */
-export function* parseIpv6Routes(
+export function parseIpv6Routes(chunks: Iterable<Uint8Array>): RouteSteps<Ipv6Route> {
+  return parseTable(chunks, ipv6Route);
+}
+
+function* parseTable<Route>(
   chunks: Iterable<Uint8Array>,
-): Generator<Ipv6Route | undefined, void, void> {
+  readRoute: (line: TableLine) => Route | undefined,
+): RouteSteps<Route> {
   const line = new TableLine();
-  for (const lines of wholeLines(chunks)) {
-    for (let start = 0; start < lines.length;) {
-      const end = lineEnd(lines, start);
-      line.read(lines, start, end);
-      const route = ipv6Route(line);
-      if (route !== undefined) yield route;
-      start = end + 1;
-    }
-    yield undefined;
+  for (const lines of wholeLines(chunks)) yield routesOfLines(lines, line, readRoute);
+}
+
+function routesOfLines<Route>(
+  lines: Uint8Array,
+  line: TableLine,
+  readRoute: (line: TableLine) => Route | undefined,
+): Route[] {
+  const routes: Route[] = [];
+  for (let start = 0; start < lines.length;) {
+    const end = lineEnd(lines, start);
+    line.read(lines, start, end);
+    const route = readRoute(line);
+    if (route !== undefined) routes.push(route);
+    start = end + 1;
   }
+  return routes;
 }
 
 function ipv4Route(line: TableLine): Ipv4Route | undefined {

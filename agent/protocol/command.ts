@@ -1,5 +1,5 @@
 import { type ArgumentDeclarations, type ArgumentValues, checkMembers } from "./argument_type.ts";
-import { JsonItems } from "./json_items.ts";
+import { type ItemStep, JsonItems } from "./json_items.ts";
 import type { JsonObject, JsonValue } from "./json_value.ts";
 
 /** What a command answers with. */
@@ -62,14 +62,11 @@ export function defineCommand<Context, D extends ArgumentDeclarations>(
 
 /**
  * As `defineCommand`, for a command that answers with a list which can be long: the handler makes its items
- * one after the other, see `JsonItems`.
+ * step by step, see `JsonItems`.
  */
 export function defineListCommand<Context, D extends ArgumentDeclarations>(
   declaration: CommandDeclaration<D> & { readonly reply: "value" },
-  handler: (
-    values: ArgumentValues<D>,
-    context: Context,
-  ) => Iterable<JsonValue | undefined>,
+  handler: (values: ArgumentValues<D>, context: Context) => Iterable<ItemStep>,
 ): Command<Context, JsonItems> {
   return {
     ...declaration,

@@ -2,9 +2,9 @@ import type { Command } from "./command.ts";
 import { JsonItems } from "./json_items.ts";
 import type { JsonMessage } from "./json_message_stream.ts";
 import { isJsonObject, type JsonObject, type JsonValue } from "./json_value.ts";
-import { writeJson } from "./json_writer.ts";
 import type { Policy } from "./policy.ts";
 import { QapiError } from "./qapi_error.ts";
+import { errorReply, successReply } from "./reply.ts";
 import { replyPieces } from "./reply_pieces.ts";
 import { type Publish, type RequestOutcome, UNKNOWN_COMMAND } from "../telemetry/activity.ts";
 import type { Log } from "../telemetry/log.ts";
@@ -32,8 +32,8 @@ interface Request {
 }
 
 const NO_ARGUMENTS: JsonObject = {};
-const SHORT = 64;
-const encoder = new TextEncoder();
+const LINE_END = Uint8Array.of(0x0a);
+const NOTHING = new Uint8Array(0);
 
 /**
  * Runs requests: finds the command, asks the policy, checks the arguments, runs the handler, and makes
@@ -162,31 +162,31 @@ export class Dispatcher<Context> {
     command: string,
     done: Done,
   ): Promise<Reply> {
-    const pieces = replyPieces('{"return": ', items, replyEnd(id));
+    const pieces = replyPieces(items, id);
     const first = await pieces.next();
     if (first.done !== true) return this.#pieces(first, pieces, command, done);
     done("success");
-    return latin1Bytes(first.value);
+    return first.value;
   }
 
   async *#pieces(
-    first: IteratorResult<string, string>,
-    others: AsyncGenerator<string, string, void>,
+    first: IteratorResult<Uint8Array, Uint8Array>,
+    others: AsyncGenerator<Uint8Array, Uint8Array, void>,
     command: string,
     done: Done,
   ): AsyncGenerator<Uint8Array, void, void> {
     let error: string | undefined;
     try {
       for (let piece = first;; piece = await others.next()) {
-        yield latin1Bytes(piece.value);
+        yield piece.value;
         if (piece.done === true) return;
       }
     } catch (thrown) {
       error = this.#asQapiError(thrown, command).message;
       this.#log.error("a reply breaks off", { command, error });
-      yield latin1Bytes("\n");
+      yield LINE_END;
     } finally {
-      await others.return("");
+      await others.return(NOTHING);
       done(error === undefined ? "success" : "error", error);
     }
   }
@@ -231,34 +231,4 @@ function readRequest(value: JsonValue): Request {
 export async function dropReply(reply: Reply | undefined): Promise<void> {
   if (reply === undefined || reply instanceof Uint8Array) return;
   for await (const _piece of reply) return;
-}
-
-function successReply(
-  result: JsonValue,
-  id: JsonValue | undefined,
-  delimited: boolean,
-): Uint8Array {
-  const text = `{"return": ${writeJson(result)}${replyEnd(id)}`;
-  return latin1Bytes(delimited ? `\u00ff${text}` : text);
-}
-
-function replyEnd(id: JsonValue | undefined): string {
-  return id === undefined ? "}\n" : `, "id": ${writeJson(id)}}\n`;
-}
-
-function errorReply(error: QapiError, id: JsonValue | undefined): Uint8Array {
-  const reply = {
-    error: { class: error.errorClass, desc: error.message },
-    ...(id === undefined ? {} : { id }),
-  };
-  return latin1Bytes(`${writeJson(reply)}\n`);
-}
-
-/** The bytes of a text whose characters are below U+0100, as all of a reply are. */
-function latin1Bytes(text: string): Uint8Array {
-  const bytes = new Uint8Array(text.length);
-  // An encoder's call costs more than a short text, which most replies are.
-  if (text.length > SHORT && encoder.encodeInto(text, bytes).read === text.length) return bytes;
-  for (let index = 0; index < text.length; index++) bytes[index] = text.charCodeAt(index);
-  return bytes;
 }
