@@ -10,16 +10,19 @@ import type { CommandContext } from "./context.ts";
 import { tellKernelErrorsOf } from "./kernel_error.ts";
 
 /** QAPI guest-network-get-interfaces. */
-export const guestNetworkGetInterfaces = defineListCommand({
-  name: "guest-network-get-interfaces",
-  summary:
-    "The node's network interfaces with addresses and counters, without those that only the " +
-    "cluster network sees.",
-  since: "1.1",
-  arguments: {},
-  reply: "value",
-}, (_values, { host, interfaces }: CommandContext) =>
-  interfaceReplies(host, (name) => isReported(name, interfaces)));
+export const guestNetworkGetInterfaces = defineListCommand(
+  {
+    name: "guest-network-get-interfaces",
+    summary:
+      "The node's network interfaces with addresses and counters, without those that only the " +
+      "cluster network sees.",
+    since: "1.1",
+    arguments: {},
+    reply: "value",
+  },
+  (_values, { host, interfaces }: CommandContext) =>
+    interfaceReplies(host, (name) => isReported(name, interfaces)),
+);
 
 /** QAPI guest-network-get-route. */
 export const guestNetworkGetRoute = defineListCommand(

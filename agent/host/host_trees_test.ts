@@ -9,6 +9,7 @@ import type { Link, LinkAddress } from "./rtnetlink.ts";
 import { resolveInRoot } from "./rooted_path.ts";
 import { hostTimeZone } from "./time_zone.ts";
 import { findVirtioPort, virtioPortNames } from "./virtio_ports.ts";
+import { atOnce } from "./steps.ts";
 
 Deno.test("files, directories and links are read through libc", async () => {
   await using directory = await TemporaryDirectory.create();
@@ -139,19 +140,21 @@ Deno.test("interfaces: default route first, then hardware, the loopback last", a
     v4,
     { ...v4, label: "eth0:1", address: "10.0.0.2" },
   ];
-  const found = readNetworkInterfaces({
+  const links = [
+    link("lo", 1, 0, 0, 0, 0, 0, 0),
+    link("bond0", 2),
+    link("eth1", 12, 0x80, 0, 0, 0x48, 0xfe, 0x80, 0, 0),
+    link("eth0", 3, 2, 0xfc, 0, 0, 0, 1),
+  ];
+  const steps = readNetworkInterfaces({
     files: new KernelFiles(libc),
     procfs: `${directory.path}/proc`,
-    network: () => ({
-      links: [
-        link("lo", 1, 0, 0, 0, 0, 0, 0),
-        link("bond0", 2),
-        link("eth1", 12, 0x80, 0, 0, 0x48, 0xfe, 0x80, 0, 0),
-        link("eth0", 3, 2, 0xfc, 0, 0, 0, 1),
-      ],
-      addresses,
-    }),
-  });
+    *network() {
+      yield;
+      return { links, addresses };
+    },
+  }, () => true);
+  const found = atOnce(steps);
   assert.deepEqual(found.map((entry) => [entry.name, entry.hardwareAddress]), [
     ["eth1", "80:00:00:48:fe:80"],
     ["eth0", "02:fc:00:00:00:01"],

@@ -216,8 +216,9 @@ class MountPlaces implements Disposable {
       this.#places = new Int32Array(this.#places.buffer.transfer(2 * this.#places.byteLength));
     }
     const paths = this.#paths;
-    for (let from = mountPointStart, to = start; from < mountPointEnd; from++, to++) {
-      paths[to] = bytes[from] ?? 0;
+    // Paths are short: a loop takes less than a view of them.
+    for (let index = start; index < end; index++) {
+      paths[index] = bytes[mountPointStart + index - start] ?? 0;
     }
     this.#pathsEnd = end;
     this.#places[place + ID] = line.id;

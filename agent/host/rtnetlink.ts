@@ -302,9 +302,7 @@ export function parseAddress(
   // On a point-to-point link the other address is the peer's.
   const bytes = attributes.get(IFA_LOCAL) ?? attributes.get(IFA_ADDRESS);
   const labelBytes = attributes.get(IFA_LABEL);
-  const label = labelBytes === undefined
-    ? names.get(view.getUint32(4, true))
-    : cText(labelBytes);
+  const label = labelBytes === undefined ? names.get(view.getUint32(4, true)) : cText(labelBytes);
   if (bytes === undefined || label === undefined || !wanted(label)) return undefined;
   const [family = 0, prefix = 0] = body;
   if (family === AF_INET && bytes.length === 4) {

@@ -7,6 +7,7 @@ import { Dispatcher } from "./dispatcher.ts";
 import { JsonMessageStream } from "./json_message_stream.ts";
 import { Policy, type PolicyLists } from "./policy.ts";
 import { QapiError } from "./qapi_error.ts";
+import { replyBytes } from "../testing/reply_bytes.ts";
 
 const plain = {
   summary: "",
@@ -61,7 +62,7 @@ class Agent {
     let output = "";
     for (const message of new JsonMessageStream().feed(bytes)) {
       const reply = await this.dispatcher.dispatch(message, "tester");
-      output += String.fromCharCode(...reply ?? []);
+      output += String.fromCharCode(...await replyBytes(reply));
     }
     return output;
   }

@@ -1,4 +1,4 @@
-import type { JsonValue } from "./json_value.ts";
+import { isJsonObject, type JsonArray, type JsonObject, type JsonValue } from "./json_value.ts";
 
 /**
  * Writes a JSON value as QEMU does: ASCII only, `", "` and `": "` between parts, integers exact,
@@ -70,24 +70,38 @@ export class JsonWriter {
     else if (typeof value === "number") this.#number(value);
     else if (value === null || typeof value === "boolean" || typeof value === "bigint") {
       this.raw(`${value}`);
-    } else if (Array.isArray(value)) {
-      this.raw("[");
-      for (let index = 0; index < value.length; index++) {
-        if (index > 0) this.raw(", ");
-        this.write(value[index]);
-      }
-      this.raw("]");
+    } else if (isJsonObject(value)) {
+      this.#object(value);
     } else {
-      let separator = "{";
-      for (const key in value) {
-        this.raw(separator);
-        this.#string(key);
-        this.raw(": ");
-        this.write(value[key] ?? null);
-        separator = ", ";
-      }
-      this.raw(separator === "{" ? "{}" : "}");
+      this.#array(value);
     }
+  }
+
+  #array(items: JsonArray): void {
+    this.raw("[");
+    let separator = "";
+    for (const item of items) {
+      this.raw(separator);
+      this.write(item);
+      separator = ", ";
+    }
+    this.raw("]");
+  }
+
+  #object(members: JsonObject): void {
+    this.raw("{");
+    let separator = "";
+    // Without a list of its entries: an object inherits nothing that can be enumerated.
+    for (const key in members) {
+      const member = members[key];
+      if (member === undefined) continue;
+      this.raw(separator);
+      this.#string(key);
+      this.raw(": ");
+      this.write(member);
+      separator = ", ";
+    }
+    this.raw("}");
   }
 
   #string(text: string): void {
