@@ -147,6 +147,22 @@ Deno.test("a link and an address are read from their messages", () => {
   assert.equal(splitMessages(Uint8Array.from(message(3, 0x12, []))).changed, true);
 });
 
+Deno.test("links and addresses that are not asked for are passed over", () => {
+  const [link, address] = splitMessages(Uint8Array.from([...LINK, ...ADDRESS])).messages;
+  assert.ok(link !== undefined && address !== undefined);
+  assert.equal(parseLink(link, (name) => name !== "eth0"), undefined);
+  // An address with a label is asked for by it, another one by its interface.
+  assert.equal(parseAddress(address, new Map([[7, "eth0"]]), (name) => name === "eth0"), undefined);
+  assert.ok(parseAddress(address, new Map(), (name) => name === "eth0:1"));
+  const unlabelled = splitMessages(Uint8Array.from(message(20, 2, [
+    ...[2, 32, 0, 0, ...uint32(7)],
+    ...attribute(2, [10, 0, 0, 1]),
+  ]))).messages[0];
+  assert.ok(unlabelled !== undefined);
+  assert.equal(parseAddress(unlabelled, new Map(), ALL), undefined);
+  assert.equal(parseAddress(unlabelled, new Map([[7, "eth0"]]), ALL)?.label, "eth0");
+});
+
 Deno.test("counters are exact, however large they are", async () => {
   const counters = fc.array(fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }), {
     minLength: 24,
