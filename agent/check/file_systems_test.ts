@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { FreezeMarker } from "../freeze/freeze_marker.ts";
 import { Errno, LibcError } from "../host/libc.ts";
-import { parseMountinfo } from "../host/mount_table.ts";
 import { FixtureHost } from "../testing/fixture_host.ts";
+import { mountsOfText } from "../testing/mount_text.ts";
 import { checkFileSystems, checkStateDirectory } from "./file_systems.ts";
 
-const MOUNTS = parseMountinfo(
+const MOUNTS = mountsOfText(
   [
     "30 1 8:1 / /host/root rw - ext4 /dev/vda4 rw",
     "31 30 8:2 / /host/root/var rw - xfs /dev/vda6 rw",

@@ -16,6 +16,7 @@ import { Host } from "../host/host.ts";
 import { KernelFiles } from "../host/kernel_files.ts";
 import type { Libc } from "../host/libc.ts";
 import { readMonotonicClock } from "../host/monotonic_clock.ts";
+import { atOnce } from "../host/steps.ts";
 import { setTcpNoDelay } from "../host/tcp_no_delay.ts";
 import { Dispatcher } from "../protocol/dispatcher.ts";
 import { Policy } from "../protocol/policy.ts";
@@ -75,13 +76,13 @@ export class Agent implements AsyncDisposable {
     });
     this.#guestProcesses = new GuestProcesses(this.libc, log);
     const selection = { include: config.fsfreezeInclude, exclude: config.fsfreezeExclude };
-    const mounts = () => host.blockDeviceMounts(selection);
+    const mounts = () => atOnce(host.blockDeviceMounts(selection));
     const calls = new KernelFileSystemCalls(this.libc);
     const exists = (path: string) => this.files.exists(path);
     this.guardLock = new GuardLock(this.libc, config.statedir);
     this.freezer = new Freezer({
       mounts,
-      allMounts: () => host.blockDeviceMounts({ include: ["*"], exclude: [] }),
+      allMounts: () => atOnce(host.blockDeviceMounts({ include: ["*"], exclude: [] })),
       calls,
       marker: new FreezeMarker(config.statedir, exists),
       lastFreeze: new LastFreezeFile(config.statedir, exists),

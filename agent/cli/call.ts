@@ -5,6 +5,7 @@ import { ConfigError } from "../config/config_error.ts";
 import type { Option } from "../config/option.ts";
 import { KernelFiles } from "../host/kernel_files.ts";
 import { Libc } from "../host/libc.ts";
+import type { Reply } from "../protocol/dispatcher.ts";
 import { isJsonObject, type JsonObject, type JsonValue } from "../protocol/json_value.ts";
 import { JsonMessageStream } from "../protocol/json_message_stream.ts";
 import { writeJson } from "../protocol/json_writer.ts";
@@ -52,7 +53,7 @@ export async function call(words: readonly string[]): Promise<number> {
     // So that guest-fsfreeze-thaw thaws what an agent that was killed has left.
     agent.freezer.takeOver();
     const reply = await agent.dispatcher.dispatch({ value: request });
-    return show(reply === undefined ? undefined : readMessages(reply)[0]);
+    return show(reply === undefined ? undefined : await readEnvelope(reply));
   }
   if (config.path === undefined) {
     throw new ConfigError("call needs --path SOCKET of a running agent (unix-listen), or --local");
@@ -81,10 +82,16 @@ async function callSocket(path: string, request: JsonObject): Promise<JsonObject
   }
 }
 
-function readMessages(reply: Uint8Array): JsonObject[] {
-  return new JsonMessageStream().feed(withoutSentinel(reply)).flatMap((message) =>
-    "value" in message && isJsonObject(message.value) ? [message.value] : []
-  );
+/** The first message of a reply. */
+async function readEnvelope(reply: Reply): Promise<JsonObject | undefined> {
+  const stream = new JsonMessageStream();
+  let envelope: JsonObject | undefined;
+  for await (const piece of reply instanceof Uint8Array ? [reply] : reply) {
+    for (const message of stream.feed(withoutSentinel(piece))) {
+      if ("value" in message && isJsonObject(message.value)) envelope ??= message.value;
+    }
+  }
+  return envelope;
 }
 
 function show(envelope: JsonObject | undefined): number {

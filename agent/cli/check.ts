@@ -20,6 +20,7 @@ import { readHardwareClock } from "../host/hardware_clock.ts";
 import { Host, type HostRoots } from "../host/host.ts";
 import { KernelFiles } from "../host/kernel_files.ts";
 import { Libc } from "../host/libc.ts";
+import { atOnce } from "../host/steps.ts";
 import { Policy } from "../protocol/policy.ts";
 import type { Credentials } from "../talos/credentials.ts";
 import { hasFlag, loadProcessConfig, parseWords } from "./command_line.ts";
@@ -97,7 +98,7 @@ async function checkAll(
     ...await attempt("port", () => checkPort(libc, files, config)),
     ...await attempt("host trees", () => checkHostTrees(files, roots)),
     ...await attempt("freeze, trim", () => [
-      checkFileSystems(() => host.blockDeviceMounts(selection), config),
+      checkFileSystems(() => atOnce(host.blockDeviceMounts(selection)), config),
       ...checkStateDirectory(libc, files, config),
     ]),
     ...await attempt("capabilities", () => {

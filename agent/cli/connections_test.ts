@@ -38,6 +38,9 @@ Deno.test("a certificate of Deno's own store counts for nothing, only the one th
   const url = `https://localhost:${server.addr.port}/`;
   // What Deno does by itself: without that this test would show nothing.
   assert.equal(await connects(directory.path, url, other.certificate, false), "connected");
-  assert.match(await connects(directory.path, url, other.certificate, true), /BadSignature|UnknownIssuer/);
+  assert.match(
+    await connects(directory.path, url, other.certificate, true),
+    /BadSignature|UnknownIssuer/,
+  );
   assert.equal(await connects(directory.path, url, stored.certificate, true), "connected");
 });

@@ -9,6 +9,7 @@ import { Host } from "../host/host.ts";
 import { KernelFiles } from "../host/kernel_files.ts";
 import { Libc, LibcError } from "../host/libc.ts";
 import { readMonotonicClock } from "../host/monotonic_clock.ts";
+import { atOnce } from "../host/steps.ts";
 import { jsonLine, lineLog } from "../telemetry/log.ts";
 import { hasFlag, loadProcessConfig, parseWords } from "./command_line.ts";
 import { versionLine } from "./version.ts";
@@ -55,7 +56,7 @@ export async function guard(words: readonly string[]): Promise<number> {
   }
   const guard = new Guard({
     calls: new KernelFileSystemCalls(libc),
-    allMounts: () => host.blockDeviceMounts({ include: ["*"], exclude: [] }),
+    allMounts: () => atOnce(host.blockDeviceMounts({ include: ["*"], exclude: [] })),
     marker: new FreezeMarker(config.statedir, exists),
     lastFreeze: new LastFreezeFile(config.statedir, exists),
     change: () => watch.change(),

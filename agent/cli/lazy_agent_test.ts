@@ -8,6 +8,7 @@ import { TemporaryDirectory } from "../testing/talos_temporary_directory.ts";
 import { Agent } from "./agent.ts";
 import { loadProcessConfig, parseWords } from "./command_line.ts";
 import { LazyAgent } from "./lazy_agent.ts";
+import { replyBytes } from "../testing/reply_bytes.ts";
 
 /** A lazy agent, and how often it was loaded. */
 class Bench implements AsyncDisposable {
@@ -56,7 +57,8 @@ class Bench implements AsyncDisposable {
   async answer(execute: string, members: Record<string, bigint> = {}): Promise<string> {
     const message = { value: { execute, arguments: members } };
     const handler = await this.lazy.handlerOf(message);
-    return new TextDecoder("latin1").decode(await handler.dispatch(message)).trimEnd();
+    return new TextDecoder("latin1").decode(await replyBytes(await handler.dispatch(message)))
+      .trimEnd();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

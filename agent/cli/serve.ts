@@ -1,5 +1,5 @@
 import type { Channel, Session } from "../channel/channel.ts";
-import type { Dispatcher } from "../protocol/dispatcher.ts";
+import { type Dispatcher, dropReply, type Reply } from "../protocol/dispatcher.ts";
 import { type JsonMessage, JsonMessageStream } from "../protocol/json_message_stream.ts";
 import type { Publish } from "../telemetry/activity.ts";
 import type { Log } from "../telemetry/log.ts";
@@ -52,8 +52,14 @@ export async function serve(
       }
       const reply = await requests.run(message, input);
       if (reply === undefined) continue;
-      if (await session.write(reply)) publish({ kind: "sent", bytes: reply.length });
-      else log.debug("reply dropped, the client has left", { bytes: reply.length });
+      for await (const bytes of reply instanceof Uint8Array ? [reply] : reply) {
+        if (await session.write(bytes)) {
+          publish({ kind: "sent", bytes: bytes.length });
+          continue;
+        }
+        log.debug("reply dropped, the client has left", { bytes: bytes.length });
+        break;
+      }
     }
     log.debug("client left", { client: path });
     publish({ kind: "port", state: "waiting", path, reason: undefined });
@@ -129,7 +135,7 @@ class Requests {
   }
 
   /** The reply; undefined when there is none, or nobody who waits for it. */
-  async run(message: JsonMessage, input: SessionInput): Promise<Uint8Array | undefined> {
+  async run(message: JsonMessage, input: SessionInput): Promise<Reply | undefined> {
     const handler = await this.#handlerOf(message);
     const isAlone = this.#givenUp.size === 0;
     if (isAlone && !handler.mayTakeLong(message)) {
@@ -146,7 +152,7 @@ class Requests {
       client: input.client,
     });
     this.#givenUp.add(running);
-    void running.finally(() => this.#givenUp.delete(running));
+    void running.then(dropReply).finally(() => this.#givenUp.delete(running));
     return undefined;
   }
 
@@ -161,16 +167,16 @@ class Requests {
     message: JsonMessage,
     client: string,
     givenUp: AbortSignal,
-  ): Promise<Uint8Array | undefined> {
+  ): Promise<Reply | undefined> {
     await this.allDone();
     return givenUp.aborted ? undefined : await handler.dispatch(message, client);
   }
 
   async #watch(
-    running: Promise<Uint8Array | undefined>,
+    running: Promise<Reply | undefined>,
     handler: MessageHandler,
     input: SessionInput,
-  ): Promise<Uint8Array | undefined | typeof GIVEN_UP> {
+  ): Promise<Reply | undefined | typeof GIVEN_UP> {
     const started = performance.now();
     const late = Promise.withResolvers<typeof LATE>();
     const timer = setTimeout(() => late.resolve(LATE), LONG_COMMAND_MS);

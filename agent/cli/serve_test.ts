@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { Channel, Session } from "../channel/channel.ts";
-import { defineCommand } from "../protocol/command.ts";
+import { defineCommand, defineListCommand } from "../protocol/command.ts";
 import { Dispatcher } from "../protocol/dispatcher.ts";
 import { required, string } from "../protocol/argument_type.ts";
 import { Policy } from "../protocol/policy.ts";
@@ -15,6 +15,8 @@ class Client implements Session {
   readonly replies: string[] = [];
   /** Whether it still reads when it has sent all. */
   readsOn = false;
+  /** How many writes it takes before it is gone. */
+  takes = Infinity;
   readonly #sent: (Uint8Array | undefined)[] = [];
   #wake = () => {};
 
@@ -38,6 +40,7 @@ class Client implements Session {
   }
 
   write(bytes: Uint8Array): Promise<boolean> {
+    if (this.replies.length >= this.takes) return Promise.resolve(false);
     this.replies.push(new TextDecoder("latin1").decode(bytes).trimEnd());
     return Promise.resolve(true);
   }
@@ -46,6 +49,8 @@ class Client implements Session {
 /** The agent's loop with a command `slow NAME`, which ends when the test says so. */
 class Bench implements AsyncDisposable {
   readonly started: string[] = [];
+  /** Whether the list that a client asked for has come to its end. */
+  listEnded = false;
   readonly #ends = new Map<string, () => void>();
   readonly #clients: Client[] = [];
   #closed = false;
@@ -81,7 +86,21 @@ class Bench implements AsyncDisposable {
       reply: "value",
       whileFrozen: "always",
     }, () => ({}));
-    const commands = [slow, sync, ping];
+    const listEnds = () => this.listEnded = true;
+    const list = defineListCommand({
+      name: "list",
+      summary: "",
+      since: "1",
+      arguments: {},
+      reply: "value",
+    }, function* () {
+      try {
+        for (let index = 0; index < LIST_ITEMS; index++) yield [index];
+      } finally {
+        listEnds();
+      }
+    });
+    const commands = [slow, sync, ping, list];
     const policy = new Policy({ allow: undefined, block: undefined }, {});
     const dispatcher = new Dispatcher(commands, policy, {}, silentLog, publishNothing);
     this.#served = serve(this.#channel(), () => dispatcher, silentLog, publishNothing);
@@ -128,6 +147,8 @@ class Bench implements AsyncDisposable {
   }
 }
 
+const LIST_ITEMS = 20_000;
+const LIST = '{"execute":"list"}';
 const SYNC = '{"execute":"sync"}';
 const PING = '{"execute":"ping"}';
 const slow = (name: string) => `{"execute":"slow","arguments":{"name":"${name}"}}`;
@@ -232,4 +253,28 @@ Deno.test("a client cannot send without end while its command runs", async () =>
   await bench.until(() => client.replies.length === 2);
   assert.deepEqual(client.replies, ['{"return": "a"}', 'ÿ{"return": 1}']);
   client.leave();
+});
+
+Deno.test("a long list comes in pieces, and ends with the client that leaves within it", async () => {
+  await using bench = new Bench();
+  const client = bench.connect();
+  client.send(LIST, PING);
+  await bench.until(() => client.replies.at(-1) === '{"return": {}}');
+  const pieces = client.replies.slice(0, -1);
+  assert.ok(pieces.length > 2);
+  const numbers = Array.from({ length: LIST_ITEMS }, (_, index) => index);
+  // What `trimEnd` has taken from a piece is no part of a number.
+  assert.deepEqual(JSON.parse(pieces.join("")), { return: numbers });
+  client.leave();
+  bench.listEnded = false;
+  const leaving = bench.connect();
+  leaving.takes = 1;
+  leaving.send(LIST);
+  await bench.until(() => bench.listEnded);
+  leaving.leave();
+  const next = bench.connect();
+  next.send(PING);
+  await bench.until(() => next.replies.length === 1);
+  assert.deepEqual(next.replies, ['{"return": {}}']);
+  next.leave();
 });

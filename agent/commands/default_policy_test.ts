@@ -8,6 +8,7 @@ import { LogRecorder } from "../testing/talos_log_recorder.ts";
 import { COMMANDS } from "./all.ts";
 import type { CommandContext } from "./context.ts";
 import { DEFAULT_POLICY, defaultPolicy } from "./default_policy.ts";
+import { replyBytes } from "../testing/reply_bytes.ts";
 
 /** What the agent's commands answer to requests, with the default policy and these lists. */
 async function answers(lists: PolicyLists, ...requests: readonly object[]): Promise<unknown[]> {
@@ -33,7 +34,7 @@ async function answersUnder(
     requests.map((request) => JSON.stringify(request)).join("\n"),
   );
   for (const message of new JsonMessageStream().feed(bytes)) {
-    const reply = await dispatcher.dispatch(message);
+    const reply = await replyBytes(await dispatcher.dispatch(message));
     replies.push(JSON.parse(new TextDecoder().decode(reply)));
   }
   return replies;

@@ -11,6 +11,7 @@ import { TemporaryDirectory } from "../testing/talos_temporary_directory.ts";
 import type { CommandContext } from "./context.ts";
 import { guestGetDisks } from "./disks.ts";
 import { fileSystemReply, guestGetFsinfo } from "./file_system.ts";
+import { atOnce } from "../host/steps.ts";
 
 /** Runs something on a host whose sysfs has been made for it; its other trees are this machine's. */
 async function onHost<T>(
@@ -380,9 +381,9 @@ Deno.test("guest-get-fsinfo: this machine's file systems, the last one first, wi
   const roots = { procfs: "/proc", sysfs: "/sys", devfs: "/dev", rootfs: "/" };
   const host = new Host(libc, new KernelFiles(libc), roots);
   // The command uses nothing else of its context.
-  const replies = await guestGetFsinfo.execute({}, { host } as CommandContext);
-  assert.ok(Array.isArray(replies));
-  const mountPoints = host.blockDeviceMounts({ include: [], exclude: [] })
+  const { steps } = await guestGetFsinfo.execute({}, { host } as CommandContext);
+  const replies = Array.from(steps).flatMap((step) => step ?? []);
+  const mountPoints = atOnce(host.blockDeviceMounts({ include: [], exclude: [] }))
     .map(({ mountPoint }) => mountPoint);
   assert.deepEqual(
     // The replies of this command are objects.

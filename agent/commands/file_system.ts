@@ -3,7 +3,8 @@ import { diskAddresses } from "../host/disk_address.ts";
 import { fileSystemUsage } from "../host/file_system_usage.ts";
 import type { Host } from "../host/host.ts";
 import type { Mount } from "../host/mount_table.ts";
-import { defineCommand } from "../protocol/command.ts";
+import { defineListCommand } from "../protocol/command.ts";
+import type { ItemStep } from "../protocol/json_items.ts";
 import type { JsonObject } from "../protocol/json_value.ts";
 import type { CommandContext } from "./context.ts";
 import { diskAddressReply } from "./disks.ts";
@@ -14,16 +15,19 @@ import { diskAddressReply } from "./disks.ts";
  * pods are not among them: they are the cluster's, come and go with the pods by the dozen, and asking
  * for the size of one whose storage is gone would hold up the agent, and with it a shutdown.
  */
-export const guestGetFsinfo = defineCommand({
+export const guestGetFsinfo = defineListCommand({
   name: "guest-get-fsinfo",
   summary: "The file systems on the node's disks, their sizes, and the disks they are on.",
   since: "2.2",
   arguments: {},
   reply: "value",
-}, (_values, { host }: CommandContext) =>
+}, (_values, { host }: CommandContext) => fileSystemReplies(host));
+
+function* fileSystemReplies(host: Host): Generator<ItemStep, void, void> {
+  const mounts = yield* host.blockDeviceMounts({ include: [], exclude: [] });
   // The last one mounted comes first, as upstream has it; libvirt turns the list around.
-  host.blockDeviceMounts({ include: [], exclude: [] }).reverse()
-    .map((mount) => fileSystemReply(host, mount)));
+  for (const mount of mounts.reverse()) yield [fileSystemReply(host, mount)];
+}
 
 /** QAPI GuestFilesystemInfo of a mount. */
 export function fileSystemReply(host: Host, mount: Mount): JsonObject {

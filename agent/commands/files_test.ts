@@ -48,7 +48,7 @@ class Fixture implements AsyncDisposable {
   }
 
   async run(name: keyof typeof COMMANDS, values: JsonObject): Promise<JsonValue> {
-    const command: Command<Pick<CommandContext, "guestFiles">> = COMMANDS[name];
+    const command: Command<Pick<CommandContext, "guestFiles">, JsonValue> = COMMANDS[name];
     return await command.execute(values, { guestFiles: this.#guestFiles });
   }
 

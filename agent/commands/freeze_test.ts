@@ -8,6 +8,7 @@ import { LogRecorder } from "../testing/talos_log_recorder.ts";
 import { COMMANDS } from "./all.ts";
 import type { CommandContext } from "./context.ts";
 import { DEFAULT_POLICY } from "./default_policy.ts";
+import { replyBytes } from "../testing/reply_bytes.ts";
 
 type FreezerOfTest = {
   -readonly [Name in keyof CommandContext["freezer"]]: CommandContext["freezer"][Name];
@@ -58,7 +59,7 @@ class Agent implements AsyncDisposable {
 
   async call(execute: string, members: Record<string, string | bigint | string[]> = {}) {
     const reply = await this.#dispatcher.dispatch({ value: { execute, arguments: members } });
-    return new TextDecoder().decode(reply).replace("\ufffd", "");
+    return new TextDecoder().decode(await replyBytes(reply)).replace("\ufffd", "");
   }
 
   /** The names of the commands that guest-info calls enabled. */

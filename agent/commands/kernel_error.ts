@@ -11,7 +11,20 @@ export function tellKernelErrors<T>(action: () => T): T {
   try {
     return action();
   } catch (error) {
-    if (!(error instanceof LibcError)) throw error;
-    throw new QapiError(error.message, "GenericError", { cause: error });
+    throw toldToClient(error);
   }
+}
+
+/** As `tellKernelErrors`, of what `steps` throws while it is iterated. */
+export function* tellKernelErrorsOf<T>(steps: Iterable<T>): Generator<T, void, void> {
+  try {
+    yield* steps;
+  } catch (error) {
+    throw toldToClient(error);
+  }
+}
+
+function toldToClient(error: unknown): unknown {
+  if (!(error instanceof LibcError)) return error;
+  return new QapiError(error.message, "GenericError", { cause: error });
 }

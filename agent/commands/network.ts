@@ -1,28 +1,31 @@
+import type { Host } from "../host/host.ts";
 import { matchesAny } from "../host/name_pattern.ts";
 import type { NetworkInterface } from "../host/network_interfaces.ts";
 import { type Ipv4Route, type Ipv6Route, readRoutes } from "../host/routes.ts";
-import type { LinkStatistics } from "../host/rtnetlink.ts";
-import { defineCommand } from "../protocol/command.ts";
+import type { InterfaceFilter, LinkStatistics } from "../host/rtnetlink.ts";
+import { defineListCommand } from "../protocol/command.ts";
+import type { ItemStep } from "../protocol/json_items.ts";
 import type { JsonObject } from "../protocol/json_value.ts";
 import type { CommandContext } from "./context.ts";
-import { tellKernelErrors } from "./kernel_error.ts";
+import { tellKernelErrorsOf } from "./kernel_error.ts";
 
 /** QAPI guest-network-get-interfaces. */
-export const guestNetworkGetInterfaces = defineCommand({
-  name: "guest-network-get-interfaces",
-  summary:
-    "The node's network interfaces with addresses and counters, without those that only the " +
-    "cluster network sees.",
-  since: "1.1",
-  arguments: {},
-  reply: "value",
-}, (_values, { host, interfaces }: CommandContext) =>
-  host.networkInterfaces()
-    .filter(({ name }) => isReported(name, interfaces))
-    .map(interfaceReply));
+export const guestNetworkGetInterfaces = defineListCommand(
+  {
+    name: "guest-network-get-interfaces",
+    summary:
+      "The node's network interfaces with addresses and counters, without those that only the " +
+      "cluster network sees.",
+    since: "1.1",
+    arguments: {},
+    reply: "value",
+  },
+  (_values, { host, interfaces }: CommandContext) =>
+    interfaceReplies(host, (name) => isReported(name, interfaces)),
+);
 
 /** QAPI guest-network-get-route. */
-export const guestNetworkGetRoute = defineCommand(
+export const guestNetworkGetRoute = defineListCommand(
   {
     name: "guest-network-get-route",
     summary: "The node's routes, those of the cluster network included.",
@@ -30,10 +33,7 @@ export const guestNetworkGetRoute = defineCommand(
     arguments: {},
     reply: "value",
   },
-  (_values, { host: { libc, files, roots } }: CommandContext) =>
-    tellKernelErrors(() => readRoutes(libc, files, roots.procfs)).map((route) =>
-      route.version === 4 ? ipv4RouteReply(route) : ipv6RouteReply(route)
-    ),
+  (_values, { host }: CommandContext) => tellKernelErrorsOf(routeReplies(host)),
 );
 
 /**
@@ -46,6 +46,21 @@ export function isReported(
 ): boolean {
   if (include.length > 0 && !matchesAny(name, include)) return false;
   return !matchesAny(name, exclude);
+}
+
+function* interfaceReplies(
+  host: Host,
+  wanted: InterfaceFilter,
+): Generator<ItemStep, void, void> {
+  for (const entry of yield* host.networkInterfaces(wanted)) yield [interfaceReply(entry)];
+}
+
+function* routeReplies({ files, roots }: Host): Generator<ItemStep, void, void> {
+  for (const routes of readRoutes(files, roots.procfs)) {
+    yield routes.map((route) =>
+      route.version === 4 ? ipv4RouteReply(route) : ipv6RouteReply(route)
+    );
+  }
 }
 
 function interfaceReply(entry: NetworkInterface): JsonObject {

@@ -22,6 +22,11 @@ export interface MountSelection {
   readonly exclude: readonly string[];
 }
 
+/** Whether a mount at this place may be one of the selection: others need not be looked at. */
+export function mayBeSelected(mountPoint: string, { include }: MountSelection): boolean {
+  return matchesAny(mountPoint, include) || !matchesAny(mountPoint, POD_VOLUMES);
+}
+
 /** What is asked about the mounts. */
 export interface MountSources {
   readonly files: KernelFiles;
@@ -49,9 +54,7 @@ export function blockDeviceMounts(
   const { include, exclude } = selection;
   const result: Mount[] = [];
   for (const ofOneDevice of groupByDevice(mounts, sources)) {
-    const known = ofOneDevice.filter(({ mountPoint }) =>
-      matchesAny(mountPoint, include) || !matchesAny(mountPoint, POD_VOLUMES)
-    );
+    const known = ofOneDevice.filter(({ mountPoint }) => mayBeSelected(mountPoint, selection));
     const wanted = include.length === 0
       ? known
       : known.filter(({ mountPoint }) => matchesAny(mountPoint, include));

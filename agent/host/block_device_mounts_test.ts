@@ -1,11 +1,13 @@
 import assert from "node:assert/strict";
+import { mountsOfText } from "../testing/mount_text.ts";
 import { TemporaryDirectory } from "../testing/talos_temporary_directory.ts";
 import { blockDeviceMounts, type MountSelection } from "./block_device_mounts.ts";
 import { type FileStatus, fileStatus } from "./file_status.ts";
 import { Host } from "./host.ts";
 import { KernelFiles } from "./kernel_files.ts";
 import { Libc } from "./libc.ts";
-import { type Mount, parseMountinfo } from "./mount_table.ts";
+import type { Mount } from "./mount_table.ts";
+import { atOnce } from "./steps.ts";
 
 interface Given {
   readonly lines: readonly string[];
@@ -26,7 +28,7 @@ function select(given: Given): Mount[] {
     return { isDirectory: !files.includes(path), device: { major: 0, minor: 0 } };
   };
   return blockDeviceMounts(
-    parseMountinfo(lines.join("\n"), rootfs),
+    mountsOfText(lines.join("\n"), rootfs),
     { include: [], exclude: [], ...selection },
     { files: new KernelFiles(libc), rootfs, status },
   );
@@ -178,7 +180,7 @@ Deno.test("the file systems of this machine can be told, each once", () => {
   using libc = new Libc();
   const roots = { procfs: "/proc", sysfs: "/sys", devfs: "/dev", rootfs: "/" };
   const host = new Host(libc, new KernelFiles(libc), roots);
-  const mounts = host.blockDeviceMounts({ include: [], exclude: [] });
+  const mounts = atOnce(host.blockDeviceMounts({ include: [], exclude: [] }));
   const numbers = mounts.map(({ device }) => `${device.major}:${device.minor}`);
   assert.equal(new Set(numbers).size, numbers.length);
   assert.ok(

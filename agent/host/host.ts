@@ -1,14 +1,19 @@
-import { blockDeviceMounts, type MountSelection } from "./block_device_mounts.ts";
+import { blockDeviceMounts, mayBeSelected, type MountSelection } from "./block_device_mounts.ts";
 import { DiskSerials } from "./disk_serials.ts";
 import { fileStatus } from "./file_status.ts";
 import type { KernelFiles } from "./kernel_files.ts";
 import { readHostName, readKernelName } from "./kernel_name.ts";
 import type { Libc } from "./libc.ts";
 import { type Mount, readMountTable } from "./mount_table.ts";
-import { type NetworkInterface, readNetworkInterfaces } from "./network_interfaces.ts";
+import {
+  type NetworkInterface,
+  type ReadNetwork,
+  readNetworkInterfaces,
+} from "./network_interfaces.ts";
 import { type OsRelease, parseOsRelease } from "./os_release.ts";
-import { type Network, readNetwork } from "./rtnetlink.ts";
+import { type InterfaceFilter, readNetwork } from "./rtnetlink.ts";
 import { resolveInRoot } from "./rooted_path.ts";
+import { atOnce, type Steps } from "./steps.ts";
 import { readSystemClock } from "./system_clock.ts";
 import { hostTimeZone, type TimeZone } from "./time_zone.ts";
 
@@ -36,14 +41,14 @@ export class Host {
   readonly roots: HostRoots;
   /** Those that were asked for already. */
   readonly diskSerials = new DiskSerials();
-  readonly #network: () => Network;
+  readonly #network: ReadNetwork;
 
   /** `network` stands for the kernel's lists in tests. */
   constructor(
     libc: Libc,
     files: KernelFiles,
     roots: HostRoots,
-    network: () => Network = () => readNetwork(libc),
+    network: ReadNetwork = (wanted) => readNetwork(libc, wanted),
   ) {
     this.libc = libc;
     this.files = files;
@@ -83,21 +88,23 @@ export class Host {
   }
 
   /** See `readNetworkInterfaces`. */
-  networkInterfaces(): NetworkInterface[] {
+  networkInterfaces(wanted: InterfaceFilter): Steps<NetworkInterface[]> {
     const { files, roots: { procfs } } = this;
-    return readNetworkInterfaces({ files, procfs, network: this.#network });
+    return readNetworkInterfaces({ files, procfs, network: this.#network }, wanted);
   }
 
   /** The file systems on block devices: see `readMountTable` and `blockDeviceMounts`. */
-  blockDeviceMounts(selection: MountSelection): Mount[] {
+  *blockDeviceMounts(selection: MountSelection): Steps<Mount[]> {
     const { files, libc, roots: { rootfs } } = this;
     const status = (path: string) => fileStatus(libc, path);
-    return blockDeviceMounts(readMountTable(files, rootfs), selection, { files, rootfs, status });
+    const wanted = (mountPoint: string) => mayBeSelected(mountPoint, selection);
+    const mounts = yield* readMountTable(files, rootfs, wanted);
+    return blockDeviceMounts(mounts, selection, { files, rootfs, status });
   }
 
   /** All IP addresses of this network namespace, as text. */
   ownAddresses(): string[] {
-    return this.#network().addresses.map(({ address }) => address);
+    return atOnce(this.#network(() => true)).addresses.map(({ address }) => address);
   }
 
   #osReleaseText(): string {

@@ -9,6 +9,7 @@ import type { Link, LinkAddress } from "./rtnetlink.ts";
 import { resolveInRoot } from "./rooted_path.ts";
 import { hostTimeZone } from "./time_zone.ts";
 import { findVirtioPort, virtioPortNames } from "./virtio_ports.ts";
+import { atOnce } from "./steps.ts";
 
 Deno.test("files, directories and links are read through libc", async () => {
   await using directory = await TemporaryDirectory.create();
@@ -139,19 +140,21 @@ Deno.test("interfaces: default route first, then hardware, the loopback last", a
     v4,
     { ...v4, label: "eth0:1", address: "10.0.0.2" },
   ];
-  const found = readNetworkInterfaces({
+  const links = [
+    link("lo", 1, 0, 0, 0, 0, 0, 0),
+    link("bond0", 2),
+    link("eth1", 12, 0x80, 0, 0, 0x48, 0xfe, 0x80, 0, 0),
+    link("eth0", 3, 2, 0xfc, 0, 0, 0, 1),
+  ];
+  const steps = readNetworkInterfaces({
     files: new KernelFiles(libc),
     procfs: `${directory.path}/proc`,
-    network: () => ({
-      links: [
-        link("lo", 1, 0, 0, 0, 0, 0, 0),
-        link("bond0", 2),
-        link("eth1", 12, 0x80, 0, 0, 0x48, 0xfe, 0x80, 0, 0),
-        link("eth0", 3, 2, 0xfc, 0, 0, 0, 1),
-      ],
-      addresses,
-    }),
-  });
+    *network() {
+      yield;
+      return { links, addresses };
+    },
+  }, () => true);
+  const found = atOnce(steps);
   assert.deepEqual(found.map((entry) => [entry.name, entry.hardwareAddress]), [
     ["eth1", "80:00:00:48:fe:80"],
     ["eth0", "02:fc:00:00:00:01"],
@@ -162,6 +165,45 @@ Deno.test("interfaces: default route first, then hardware, the loopback last", a
   assert.deepEqual(found[0]?.addresses.map(({ address }) => address), ["10.0.0.1", "fe80::1"]);
   assert.deepEqual(found[0]?.statistics, STATISTICS);
   assert.equal(found[4]?.statistics, undefined);
+});
+
+Deno.test("an interface that is not asked for lends its hardware address to a label that is", () => {
+  using libc = new Libc();
+  const isAskedFor = (name: string) => name !== "eth0";
+  const found = atOnce(readNetworkInterfaces({
+    files: new KernelFiles(libc),
+    procfs: "/no/such/directory",
+    *network(wanted) {
+      yield;
+      assert.equal(wanted, isAskedFor);
+      return {
+        links: [link("eth0", 2, 2, 0xfc, 0, 0, 0, 1)],
+        addresses: [{ label: "eth0:1", family: "IPv4", address: "10.0.0.2", prefix: 24 }],
+      };
+    },
+  }, isAskedFor));
+  assert.deepEqual(found.map(({ name, hardwareAddress }) => [name, hardwareAddress]), [
+    ["eth0:1", "02:fc:00:00:00:01"],
+  ]);
+});
+
+Deno.test("of the routes only those to 0.0.0.0 are read, which come first", async () => {
+  await using directory = await TemporaryDirectory.create();
+  using libc = new Libc();
+  await plant(directory.path, {
+    "proc/net/route": "Iface Destination Gateway Flags RefCnt Use Metric Mask MTU Window IRTT\n" +
+      "eth0 00000000 0 3 0 0 9 000000FF 0 0 0\neth1 00000000 0 3 0 0 1024 00000000 0 0 0\n" +
+      "eth0 0000A8C0 0 3 0 0 0 00FFFFFF 0 0 0\neth0 00000000 0 3 0 0 0 00000000 0 0 0\n",
+  });
+  const [first] = atOnce(readNetworkInterfaces({
+    files: new KernelFiles(libc),
+    procfs: `${directory.path}/proc`,
+    *network() {
+      yield;
+      return { links: [link("eth0", 1, 1), link("eth1", 2, 2)], addresses: [] };
+    },
+  }, () => true));
+  assert.equal(first?.name, "eth1");
 });
 
 Deno.test("a host without /etc/localtime is at UTC, one with a zone file at its zone", async () => {

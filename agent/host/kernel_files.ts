@@ -3,6 +3,9 @@ import { Errno, type Libc, OpenFlag } from "./libc.ts";
 
 const BUFFER_SIZE = 32 * 1024;
 const BUFFER_LENGTH = BigInt(BUFFER_SIZE);
+// The kernel gives less than this at a time of what it prints for a reader.
+const CHUNK_SIZE = 8 * 1024;
+const CHUNK_LENGTH = BigInt(CHUNK_SIZE);
 const PATH_MAX = 4096n;
 const AT_FDCWD = -100;
 // Offsets in struct linux_dirent64 (getdents64(2)).
@@ -52,6 +55,29 @@ export class KernelFiles {
     if (fd >= 0) return this.#wholeText(fd, path);
     if (this.#libc.errno() === Errno.ENOENT) return undefined;
     throw this.#libc.lastError(`open ${path}`);
+  }
+
+  /**
+   * The bytes of a file in the chunks in which the kernel gives them, a page or less of most tables. It is
+   * opened when the first one is asked for. A chunk is valid until the next one is asked for.
+   *
+   * @throws LibcError when it cannot be opened or read
+   */
+  *readChunks(path: string): Generator<Uint8Array, void, void> {
+    const fd = this.#open(path, OpenFlag.RDONLY);
+    if (fd < 0) throw this.#libc.lastError(`open ${path}`);
+    try {
+      // Its own: others use the common one between two chunks.
+      const buffer = new Uint8Array(CHUNK_SIZE);
+      for (;;) {
+        const count = this.#libc.frequent.read(fd, buffer, CHUNK_LENGTH);
+        if (count < 0) throw this.#libc.lastError(`read ${path}`);
+        if (count === 0) return;
+        yield buffer.subarray(0, count);
+      }
+    } finally {
+      this.#libc.frequent.close(fd);
+    }
   }
 
   /**

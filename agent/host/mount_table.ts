@@ -1,5 +1,9 @@
+import { decodeText } from "./decode_text.ts";
 import type { DeviceNumber } from "./file_status.ts";
 import type { KernelFiles } from "./kernel_files.ts";
+import { MountinfoLine } from "./mountinfo_line.ts";
+import type { Steps } from "./steps.ts";
+import { lineEnd, wholeLines } from "./whole_lines.ts";
 
 /** A mount, as `/proc/PID/mountinfo` tells it (proc_pid_mountinfo(5)). */
 export interface Mount {
@@ -20,20 +24,32 @@ export interface Mount {
   readonly superOptions: readonly string[];
 }
 
-/** A line of mountinfo: mount points are as the process sees them. */
-interface MountinfoEntry extends Omit<Mount, "path"> {
-  readonly id: string;
-  readonly parent: string;
-  /** The optional fields, such as `shared:1`. */
-  readonly tags: readonly string[];
+/** Says of a mount point, as the host sees it, whether its mount is asked for. */
+export type MountPointFilter = (mountPoint: string) => boolean;
+
+/** A mount of a block device, and which of the table's places is its own. */
+interface FoundMount {
+  readonly mount: Mount;
+  readonly index: number;
 }
 
+// The kernel has 20 bits for the minor number.
+const MINORS = 2 ** 20;
 // Stands for the parent of the mounts whose parent the process does not see.
-const UNSEEN = "";
+const UNSEEN = -1;
+const FIRST_PLACES = 256;
+const FIRST_PATHS = 16 * 1024;
+// Of a place: the mount's number, its parent's, and where its mount point begins and ends in the paths.
+const ID = 0;
+const PARENT = 1;
+const START = 2;
+const END = 3;
+const PLACE_SIZE = 4;
 
 /**
  * The host's mounts of block devices, and all of btrfs, whose device number is none of a block device,
- * that can be reached by their paths, in the kernel's order. A mount that another one hides, at its mount point or above, is left out: opening its path would lead to the other one.
+ * that can be reached by their paths, in the kernel's order. A mount that another one hides, at its mount
+ * point or above, is left out: opening its path would lead to the other one.
  *
  * The table is that of the agent's own mount namespace, since the paths are opened in it. So it is
  * read from the agent's own `/proc`, and not through `--path-procfs`: the tree mounted there can
@@ -41,35 +57,32 @@ const UNSEEN = "";
  * mounts of the host where they are below `rootfs`; all others are the container's own.
  *
  * @param rootfs what is `/` on the host, without symbolic links
+ * @param wanted which of them to give. A mount that is not asked for hides others all the same, and the
+ *   first one of each device is given in any case: it tells the order in which devices were mounted
  * @param mountinfo the table; another one in tests
  * @throws LibcError when the table cannot be read
  */
 export function readMountTable(
   files: KernelFiles,
   rootfs: string,
+  wanted: MountPointFilter,
   mountinfo = "/proc/self/mountinfo",
-): Mount[] {
-  return parseMountinfo(files.readText(mountinfo), rootfs);
+): Steps<Mount[]> {
+  return parseMountinfo(files.readChunks(mountinfo), rootfs, wanted);
 }
 
-/** `readMountTable` of a text. Lines of another shape are passed over. */
-export function parseMountinfo(text: string, rootfs: string): Mount[] {
-  const byId = new Map<string, MountinfoEntry>();
-  for (const line of text.split("\n")) {
-    const entry = parseLine(line);
-    if (entry !== undefined) byId.set(entry.id, entry);
+/** `readMountTable` of the bytes of a table. Lines of another shape are passed over. */
+export function* parseMountinfo(
+  chunks: Iterable<Uint8Array>,
+  rootfs: string,
+  wanted: MountPointFilter,
+): Steps<Mount[]> {
+  using table = new MountTable(rootfs, wanted);
+  for (const lines of wholeLines(chunks)) {
+    table.add(lines);
+    yield;
   }
-  const lookUp = mountLookup(byId);
-  const mounts: Mount[] = [];
-  for (const entry of byId.values()) {
-    // A node has thousands of mounts in memory and overlays, and a handful on block devices.
-    if (entry.device.major === 0 && entry.fileSystemType !== "btrfs") continue;
-    const mountPoint = withoutPrefix(entry.mountPoint, rootfs);
-    if (mountPoint === undefined || lookUp(entry.mountPoint) !== entry) continue;
-    const { id: _id, parent: _parent, tags: _tags, ...rest } = entry;
-    mounts.push({ ...rest, mountPoint, path: entry.mountPoint });
-  }
-  return mounts;
+  return table.mounts();
 }
 
 /** What is mounted at a path, and whether it hears of later mounts on the host. */
@@ -94,75 +107,196 @@ export function readMountedTree(
   path: string,
   mountinfo = "/proc/self/mountinfo",
 ): MountedTree | undefined {
-  const entries = files.readText(mountinfo).split("\n").map(parseLine);
-  const entry = entries.findLast((candidate) => candidate?.mountPoint === path);
-  if (entry === undefined) return undefined;
-  const has = (tag: string) => entry.tags.some((candidate) => candidate.startsWith(tag));
-  const propagation = has("shared:") ? "shared" : has("master:") ? "slave" : "private";
-  return { fileSystemType: entry.fileSystemType, propagation };
-}
-
-function parseLine(line: string): MountinfoEntry | undefined {
-  const fields = line.split(" ");
-  const [id, parent, device, root, mountPoint, options] = fields;
-  // Any number of optional fields stands before the hyphen.
-  const hyphen = fields.indexOf("-", 6);
-  const [type, source, superOptions] = fields.slice(hyphen + 1);
-  const numbers = /^(\d+):(\d+)$/.exec(device ?? "");
-  if (
-    id === undefined || parent === undefined || numbers === null || root === undefined ||
-    !mountPoint?.startsWith("/") || /.\/$/.test(mountPoint) || options === undefined ||
-    hyphen < 0 || type === undefined ||
-    source === undefined
-  ) {
-    return undefined;
-  }
-  return {
-    id,
-    parent,
-    mountPoint: unescape(mountPoint),
-    root: unescape(root),
-    device: { major: Number(numbers[1]), minor: Number(numbers[2]) },
-    fileSystemType: unescape(type),
-    source: unescape(source),
-    options: options.split(","),
-    tags: fields.slice(6, hyphen),
-    superOptions: (superOptions ?? "").split(","),
-  };
-}
-
-/** White space, backslash and number sign stand in octal, such as `\040`. */
-function unescape(field: string): string {
-  if (!field.includes("\\")) return field;
-  return field.replace(
-    /\\([0-3][0-7]{2})/g,
-    (_match, digits: string) => String.fromCharCode(Number.parseInt(digits, 8)),
-  );
-}
-
-/** Finds the entry to which the kernel comes when it looks a path up. */
-function mountLookup(
-  byId: ReadonlyMap<string, MountinfoEntry>,
-): (path: string) => MountinfoEntry | undefined {
-  const place = (parent: string, mountPoint: string): string => `${parent} ${mountPoint}`;
-  const byPlace = new Map<string, MountinfoEntry>();
-  for (const entry of byId.values()) {
-    const { id, parent } = entry;
-    const seen = parent !== id && byId.has(parent);
-    byPlace.set(place(seen ? parent : UNSEEN, entry.mountPoint), entry);
-  }
-  return (path) => {
-    let found: MountinfoEntry | undefined;
-    for (const prefix of prefixes(path)) {
-      for (;;) {
-        // A mount that covers another whole one has the covered one as its parent.
-        const covering = byPlace.get(place(found?.id ?? UNSEEN, prefix));
-        if (covering === undefined) break;
-        found = covering;
+  const line = new MountinfoLine();
+  let tree: MountedTree | undefined;
+  for (const lines of wholeLines(files.readChunks(mountinfo))) {
+    for (let start = 0; start < lines.length;) {
+      const end = lineEnd(lines, start);
+      if (line.read(lines, start, end) && line.mountPoint() === path) {
+        tree = { fileSystemType: line.fileSystemType(), propagation: propagation(line.tags()) };
       }
+      start = end + 1;
     }
-    return found;
-  };
+  }
+  return tree;
+}
+
+function propagation(tags: readonly string[]): MountedTree["propagation"] {
+  const has = (tag: string) => tags.some((candidate) => candidate.startsWith(tag));
+  return has("shared:") ? "shared" : has("master:") ? "slave" : "private";
+}
+
+/** What is known of a table as it is read. */
+class MountTable implements Disposable {
+  readonly #rootfs: string;
+  readonly #wanted: MountPointFilter;
+  readonly #line = new MountinfoLine();
+  readonly #places = new MountPlaces();
+  readonly #devices = new Set<number>();
+  readonly #found: FoundMount[] = [];
+
+  constructor(rootfs: string, wanted: MountPointFilter) {
+    this.#rootfs = rootfs;
+    this.#wanted = wanted;
+  }
+
+  /** Takes some whole lines in. */
+  add(lines: Uint8Array): void {
+    const line = this.#line;
+    for (let start = 0; start < lines.length;) {
+      const end = lineEnd(lines, start);
+      if (line.read(lines, start, end)) {
+        const index = this.#places.add(line, lines);
+        if (line.isOnBlockDevice()) this.#addMount(line, index);
+      }
+      start = end + 1;
+    }
+  }
+
+  /** Those that are asked for and can be reached. */
+  mounts(): Mount[] {
+    const places = this.#places;
+    const lookUp = places.lookup(this.#found.map(({ index }) => places.path(index)));
+    return this.#found.filter(({ index }) => lookUp(places.path(index)) === index)
+      .map(({ mount }) => mount);
+  }
+
+  [Symbol.dispose](): void {
+    this.#places[Symbol.dispose]();
+  }
+
+  #addMount(line: MountinfoLine, index: number): void {
+    const path = line.mountPoint();
+    const mountPoint = withoutPrefix(path, this.#rootfs);
+    if (mountPoint === undefined) return;
+    if (!this.#isFirst(line) && !this.#wanted(mountPoint)) return;
+    const mount = {
+      mountPoint,
+      path,
+      root: line.root(),
+      device: { major: line.major, minor: line.minor },
+      fileSystemType: line.fileSystemType(),
+      source: line.source(),
+      options: line.options(),
+      superOptions: line.superOptions(),
+    };
+    this.#found.push({ mount, index });
+  }
+
+  /** Whether no mount of the line's device was there before; now there was one. */
+  #isFirst({ major, minor }: MountinfoLine): boolean {
+    const before = this.#devices.size;
+    this.#devices.add(major * MINORS + minor);
+    return this.#devices.size > before;
+  }
+}
+
+/**
+ * Where everything is mounted, whatever it is: that decides which mounts are hidden. A node has thousands
+ * of mounts in memory and overlays, so of each there are four numbers and the bytes of its path, outside
+ * of V8's heap, which are given back at once.
+ */
+class MountPlaces implements Disposable {
+  readonly #decoder = new TextDecoder();
+  #count = 0;
+  #places = new Int32Array(PLACE_SIZE * FIRST_PLACES);
+  #pathsEnd = 0;
+  #paths = new Uint8Array(FIRST_PATHS);
+
+  /** Adds the place of a line of these bytes, and gives its index. */
+  add(line: MountinfoLine, bytes: Uint8Array): number {
+    const { mountPointStart, mountPointEnd } = line;
+    const start = this.#pathsEnd;
+    const end = start + mountPointEnd - mountPointStart;
+    while (end > this.#paths.length) {
+      this.#paths = new Uint8Array(this.#paths.buffer.transfer(2 * this.#paths.length));
+    }
+    const place = PLACE_SIZE * this.#count;
+    if (place === this.#places.length) {
+      this.#places = new Int32Array(this.#places.buffer.transfer(2 * this.#places.byteLength));
+    }
+    const paths = this.#paths;
+    // Paths are short: a loop takes less than a view of them.
+    for (let index = start; index < end; index++) {
+      paths[index] = bytes[mountPointStart + index - start] ?? 0;
+    }
+    this.#pathsEnd = end;
+    this.#places[place + ID] = line.id;
+    this.#places[place + PARENT] = line.parent;
+    this.#places[place + START] = start;
+    this.#places[place + END] = end;
+    return this.#count++;
+  }
+
+  /** The path of a place, as the kernel has escaped it. */
+  path(index: number): string {
+    const start = this.#field(index, START);
+    return decodeText(this.#decoder, this.#paths, start, this.#field(index, END));
+  }
+
+  /** What finds the place to which the kernel comes when it looks one of these paths up. */
+  lookup(paths: readonly string[]): (path: string) => number | undefined {
+    const onTheWay = this.#placesAt(new Set(paths.flatMap(prefixes)));
+    const last = this.#lastWithId(onTheWay);
+    const key = (parent: number, path: string): string => `${parent} ${path}`;
+    const byPlace = new Map<string, number>();
+    for (const index of onTheWay) {
+      const id = this.#field(index, ID);
+      // The table can change while it is read, and a number be given to another mount.
+      if (last.get(id) !== index) continue;
+      const parent = this.#field(index, PARENT);
+      const seen = parent !== id && last.get(parent) !== undefined;
+      byPlace.set(key(seen ? parent : UNSEEN, this.path(index)), index);
+    }
+    return (path) => {
+      let found: number | undefined;
+      for (const prefix of prefixes(path)) {
+        for (;;) {
+          const parent = found === undefined ? UNSEEN : this.#field(found, ID);
+          // A mount that covers another whole one has the covered one as its parent.
+          const covering = byPlace.get(key(parent, prefix));
+          if (covering === undefined) break;
+          found = covering;
+        }
+      }
+      return found;
+    };
+  }
+
+  [Symbol.dispose](): void {
+    this.#places.buffer.transfer(0);
+    this.#paths.buffer.transfer(0);
+  }
+
+  /** The places that are at one of these paths. Most have another length than each of them. */
+  #placesAt(paths: ReadonlySet<string>): number[] {
+    const encoder = new TextEncoder();
+    const lengths = new Set(Array.from(paths, (path) => encoder.encode(path).length));
+    const result: number[] = [];
+    for (let index = 0; index < this.#count; index++) {
+      const length = this.#field(index, END) - this.#field(index, START);
+      if (lengths.has(length) && paths.has(this.path(index))) result.push(index);
+    }
+    return result;
+  }
+
+  /** The last place with the number of one of these or of its parent, by number. */
+  #lastWithId(indices: readonly number[]): Map<number, number | undefined> {
+    const last = new Map<number, number | undefined>();
+    for (const index of indices) {
+      last.set(this.#field(index, ID), undefined);
+      last.set(this.#field(index, PARENT), undefined);
+    }
+    for (let index = 0; index < this.#count; index++) {
+      const id = this.#field(index, ID);
+      if (last.has(id)) last.set(id, index);
+    }
+    return last;
+  }
+
+  #field(index: number, field: number): number {
+    return this.#places[PLACE_SIZE * index + field] ?? 0;
+  }
 }
 
 /** `/`, `/a`, `/a/b` for `/a/b`. */

@@ -1,5 +1,16 @@
 import type { KernelFiles } from "./kernel_files.ts";
-import type { Link, LinkAddress, LinkStatistics, Network } from "./rtnetlink.ts";
+import { Errno, LibcError } from "./libc.ts";
+import {
+  type InterfaceFilter,
+  interfaceOfLabel,
+  type Link,
+  type LinkAddress,
+  type LinkStatistics,
+  type Network,
+} from "./rtnetlink.ts";
+import type { Steps } from "./steps.ts";
+import { TableLine } from "./table_line.ts";
+import { lineEnd, wholeLines } from "./whole_lines.ts";
 
 // What SIOCGIFHWADDR gives (netdevice(7)).
 const HARDWARE_ADDRESS_SIZE = 6;
@@ -13,12 +24,14 @@ export interface NetworkInterface {
   readonly statistics: LinkStatistics | undefined;
 }
 
+/** Reads the kernel's lists; see `readNetwork`. */
+export type ReadNetwork = (wanted: InterfaceFilter) => Steps<Network>;
+
 /** Where the facts about interfaces come from. */
 export interface NetworkSources {
   readonly files: KernelFiles;
   readonly procfs: string;
-  /** See `readNetwork`. */
-  readonly network: () => Network;
+  readonly network: ReadNetwork;
 }
 
 /**
@@ -26,24 +39,31 @@ export interface NetworkSources {
  * then those with hardware, then the others, each by index, and the loopback last. An address with a
  * label of its own makes an entry of its own, as getifaddrs(3) has it.
  *
+ * @param wanted says by its name whether an interface, or an address with a label, is asked for; what is
+ *   left out costs little
  * @throws LibcError when the kernel does not tell them
  */
-export function readNetworkInterfaces(sources: NetworkSources): NetworkInterface[] {
-  const network = sources.network();
-  const addresses = Map.groupBy(network.addresses, ({ label }) => label);
-  const links = inOrder(network.links, sources);
-  const result = links.map((link): NetworkInterface => ({
+export function* readNetworkInterfaces(
+  sources: NetworkSources,
+  wanted: InterfaceFilter,
+): Steps<NetworkInterface[]> {
+  const { links, addresses } = yield* sources.network(wanted);
+  const byLabel = Map.groupBy(addresses, ({ label }) => label);
+  const hardwareAddresses = new Map(
+    links.map(({ name, hardwareAddress }) => [name, formatHardwareAddress(hardwareAddress)]),
+  );
+  const reported = links.filter(({ name }) => wanted(name));
+  const result = inOrder(reported, sources).map((link): NetworkInterface => ({
     name: link.name,
-    hardwareAddress: formatHardwareAddress(link.hardwareAddress),
-    addresses: ipv4First(addresses.get(link.name)),
+    hardwareAddress: hardwareAddresses.get(link.name),
+    addresses: ipv4First(byLabel.get(link.name)),
     statistics: link.statistics,
   }));
-  for (const [label, labelled] of addresses) {
-    if (links.some((link) => link.name === label)) continue;
-    const [base] = label.split(":");
+  for (const { name } of links) byLabel.delete(name);
+  for (const [label, labelled] of byLabel) {
     result.push({
       name: label,
-      hardwareAddress: result.find(({ name }) => name === base)?.hardwareAddress,
+      hardwareAddress: hardwareAddresses.get(interfaceOfLabel(label)),
       addresses: ipv4First(labelled),
       statistics: undefined,
     });
@@ -52,9 +72,7 @@ export function readNetworkInterfaces(sources: NetworkSources): NetworkInterface
 }
 
 function inOrder(links: readonly Link[], { files, procfs }: NetworkSources): Link[] {
-  // A kernel without IPv4 has no such file.
-  const routes = files.readTextIfPresent(`${procfs}/net/route`) ?? "";
-  const defaultRoute = defaultRouteInterface(routes);
+  const defaultRoute = defaultRouteInterface(files, `${procfs}/net/route`);
   const rank = ({ name, hasDevice }: Link): number => {
     if (name === defaultRoute) return 0;
     if (name === "lo") return 3;
@@ -65,13 +83,33 @@ function inOrder(links: readonly Link[], { files, procfs }: NetworkSources): Lin
     .map(({ link }) => link);
 }
 
-/** The interface of the IPv4 default route with the least metric, from `/proc/net/route`. */
-function defaultRouteInterface(text: string): string | undefined {
-  const [best] = text.split("\n").slice(1)
-    .map((line) => line.trim().split(/\s+/))
-    .filter((fields) => fields[1] === "00000000" && fields[7] === "00000000")
-    .map(([name, , , , , , metric]) => ({ name, metric: Number(metric) }))
-    .sort((one, other) => one.metric - other.metric);
+/**
+ * The interface of the IPv4 default route with the least metric. The kernel tells routes by their
+ * destinations, 0.0.0.0 first, so that of a long table only the beginning is read.
+ */
+function defaultRouteInterface(files: KernelFiles, path: string): string | undefined {
+  let best: { name: string; metric: number } | undefined;
+  const line = new TableLine();
+  try {
+    for (const lines of wholeLines(files.readChunks(path))) {
+      for (let start = 0; start < lines.length;) {
+        const end = lineEnd(lines, start);
+        line.read(lines, start, end);
+        start = end + 1;
+        const destination = line.hex(1);
+        // The heading.
+        if (Number.isNaN(destination)) continue;
+        if (destination !== 0) return best?.name;
+        const metric = line.decimal(6);
+        if (line.hex(7) === 0 && (best === undefined || metric < best.metric)) {
+          best = { name: line.text(0), metric };
+        }
+      }
+    }
+  } catch (error) {
+    // A kernel without IPv4 has no such file.
+    if (!(error instanceof LibcError && error.errno === Errno.ENOENT)) throw error;
+  }
   return best?.name;
 }
 

@@ -1,6 +1,10 @@
-import { formatIpv4, formatIpv6 } from "./ip_address.ts";
 import type { KernelFiles } from "./kernel_files.ts";
-import { type Libc, LibcError } from "./libc.ts";
+import { Errno, LibcError } from "./libc.ts";
+import { TableLine } from "./table_line.ts";
+import { lineEnd, wholeLines } from "./whole_lines.ts";
+
+const IPV4_FIELDS = 11;
+const IPV6_FIELDS = 10;
 
 /** A route of the IPv4 table. */
 export interface Ipv4Route {
@@ -10,7 +14,7 @@ export interface Ipv4Route {
   readonly gateway: string;
   readonly mask: string;
   /** RTF_* of linux/route.h. */
-  readonly flags: bigint;
+  readonly flags: number;
   readonly references: number;
   readonly use: number;
   readonly metric: number;
@@ -32,98 +36,123 @@ export interface Ipv6Route {
   readonly sourcePrefix: number;
   readonly nextHop: string;
   /** RTF_* of linux/ipv6_route.h. */
-  readonly flags: bigint;
+  readonly flags: number;
   readonly references: number;
   readonly use: number;
   readonly metric: number;
 }
 
+/** Routes as they are read, some at a time. */
+export type RouteSteps<Route = Ipv4Route | Ipv6Route> = Generator<readonly Route[], void, void>;
+
 /**
  * The routes of this network namespace, IPv4 first, from `/proc/net/route` and
- * `/proc/net/ipv6_route`. A kernel without one of the two protocols has the other's routes.
+ * `/proc/net/ipv6_route`, as they are read. A kernel without one of the two protocols has the other's
+ * routes.
  *
- * @throws LibcError when neither file can be read, in the words of qemu-ga
+ * @throws LibcError when there is neither file, in the words of qemu-ga, or one cannot be read
  */
-export function readRoutes(
-  libc: Libc,
-  files: KernelFiles,
-  procfs: string,
-): (Ipv4Route | Ipv6Route)[] {
+export function* readRoutes(files: KernelFiles, procfs: string): RouteSteps {
   const path = `${procfs}/net/route`;
-  const ipv4 = readTable(files, path);
-  const ipv6 = readTable(files, `${procfs}/net/ipv6_route`);
-  if (ipv4 instanceof LibcError && ipv6 instanceof LibcError) {
-    throw new LibcError(`open("${path}")`, ipv4.errno, libc.explain(ipv4.errno));
+  const noIpv4 = yield* routesOfFile(parseIpv4Routes(files.readChunks(path)));
+  const noIpv6 = yield* routesOfFile(parseIpv6Routes(files.readChunks(`${procfs}/net/ipv6_route`)));
+  if (noIpv4 !== undefined && noIpv6 !== undefined) {
+    throw new LibcError(`open("${path}")`, noIpv4.errno, noIpv4.explanation);
   }
-  return [
-    ...(ipv4 instanceof LibcError ? [] : parseIpv4Routes(ipv4)),
-    ...(ipv6 instanceof LibcError ? [] : parseIpv6Routes(libc, ipv6)),
-  ];
 }
 
-/** Reads `/proc/net/route`. The heading and lines of another shape are passed over. */
-export function parseIpv4Routes(text: string): Ipv4Route[] {
-  const line =
-    /^(\S+)\t([\dA-F]{8})\t([\dA-F]{8})\t([\dA-F]+)\t(-?\d+)\t(\d+)\t(-?\d+)\t([\dA-F]{8})\t(-?\d+)\t(\d+)\t(\d+)\s*$/i;
-  return matchingLines(text, line).map((fields) => ({
-    version: 4,
-    interface: fields[0] ?? "",
-    destination: ipv4Address(fields[1] ?? ""),
-    gateway: ipv4Address(fields[2] ?? ""),
-    flags: BigInt(`0x${fields[3]}`),
-    references: Number(fields[4]),
-    use: Number(fields[5]),
-    metric: Number(fields[6]),
-    mask: ipv4Address(fields[7] ?? ""),
-    mtu: Number(fields[8]),
-    window: Number(fields[9]),
-    irtt: Number(fields[10]),
-  }));
-}
-
-/** Reads `/proc/net/ipv6_route`, all numbers of which are hex. Other lines are passed over. */
-export function parseIpv6Routes(libc: Libc, text: string): Ipv6Route[] {
-  const address = "([\\da-f]{32}) ([\\da-f]{2})";
-  const number = "([\\da-f]{8})";
-  const line = new RegExp(
-    `^${address} ${address} ([\\da-f]{32}) ${number} ${number} ${number} ${number} +(\\S+)\\s*$`,
-    "i",
-  );
-  return matchingLines(text, line).map((fields) => ({
-    version: 6,
-    destination: formatIpv6(libc, hexBytes(fields[0] ?? "")),
-    destinationPrefix: Number(`0x${fields[1]}`),
-    source: formatIpv6(libc, hexBytes(fields[2] ?? "")),
-    sourcePrefix: Number(`0x${fields[3]}`),
-    nextHop: formatIpv6(libc, hexBytes(fields[4] ?? "")),
-    metric: Number(`0x${fields[5]}`),
-    references: Number(`0x${fields[6]}`),
-    use: Number(`0x${fields[7]}`),
-    flags: BigInt(`0x${fields[8]}`),
-    interface: fields[9] ?? "",
-  }));
-}
-
-function readTable(files: KernelFiles, path: string): string | LibcError {
+/** Hands the routes on; gives the error of a file that is not there. */
+function* routesOfFile<Route>(
+  routes: RouteSteps<Route>,
+): Generator<readonly Route[], LibcError | undefined, void> {
   try {
-    return files.readText(path);
+    yield* routes;
+    return undefined;
   } catch (error) {
-    if (error instanceof LibcError) return error;
+    if (error instanceof LibcError && error.errno === Errno.ENOENT) return error;
     throw error;
   }
 }
 
-/** What the groups of a pattern matched, for each line that it fits. */
-function matchingLines(text: string, pattern: RegExp): string[][] {
-  return text.split("\n").map((line) => pattern.exec(line)?.slice(1) ?? [])
-    .filter(({ length }) => length > 0);
+/** Reads `/proc/net/route`. The heading and lines of another shape are passed over. */
+export function parseIpv4Routes(chunks: Iterable<Uint8Array>): RouteSteps<Ipv4Route> {
+  return parseTable(chunks, ipv4Route);
 }
 
-/** The kernel prints the address as a number of its own byte order, which is little-endian. */
-function ipv4Address(hex: string): string {
-  return formatIpv4(hexBytes(hex).reverse());
+/** Reads `/proc/net/ipv6_route`, all numbers of which are hex. Other lines are passed over. */
+export function parseIpv6Routes(chunks: Iterable<Uint8Array>): RouteSteps<Ipv6Route> {
+  return parseTable(chunks, ipv6Route);
 }
 
-function hexBytes(hex: string): Uint8Array<ArrayBuffer> {
-  return Uint8Array.from(hex.match(/../g) ?? [], (digits) => Number.parseInt(digits, 16));
+function* parseTable<Route>(
+  chunks: Iterable<Uint8Array>,
+  readRoute: (line: TableLine) => Route | undefined,
+): RouteSteps<Route> {
+  const line = new TableLine();
+  for (const lines of wholeLines(chunks)) yield routesOfLines(lines, line, readRoute);
+}
+
+function routesOfLines<Route>(
+  lines: Uint8Array,
+  line: TableLine,
+  readRoute: (line: TableLine) => Route | undefined,
+): Route[] {
+  const routes: Route[] = [];
+  for (let start = 0; start < lines.length;) {
+    const end = lineEnd(lines, start);
+    line.read(lines, start, end);
+    const route = readRoute(line);
+    if (route !== undefined) routes.push(route);
+    start = end + 1;
+  }
+  return routes;
+}
+
+function ipv4Route(line: TableLine): Ipv4Route | undefined {
+  if (line.count !== IPV4_FIELDS) return undefined;
+  const destination = line.ipv4(1);
+  const gateway = line.ipv4(2);
+  const mask = line.ipv4(7);
+  if (destination === undefined || gateway === undefined || mask === undefined) return undefined;
+  const route: Ipv4Route = {
+    version: 4,
+    interface: line.text(0),
+    destination,
+    gateway,
+    flags: line.hex(3),
+    references: line.decimal(4),
+    use: line.decimal(5),
+    metric: line.decimal(6),
+    mask,
+    mtu: line.decimal(8),
+    window: line.decimal(9),
+    irtt: line.decimal(10),
+  };
+  const { flags, references, use, metric, mtu, window, irtt } = route;
+  // One that is not a number is enough.
+  return Number.isNaN(flags + references + use + metric + mtu + window + irtt) ? undefined : route;
+}
+
+function ipv6Route(line: TableLine): Ipv6Route | undefined {
+  if (line.count !== IPV6_FIELDS) return undefined;
+  const destination = line.ipv6(0);
+  const source = line.ipv6(2);
+  const nextHop = line.ipv6(4);
+  if (destination === undefined || source === undefined || nextHop === undefined) return undefined;
+  const route: Ipv6Route = {
+    version: 6,
+    destination,
+    destinationPrefix: line.hex(1),
+    source,
+    sourcePrefix: line.hex(3),
+    nextHop,
+    metric: line.hex(5),
+    references: line.hex(6),
+    use: line.hex(7),
+    flags: line.hex(8),
+    interface: line.text(9),
+  };
+  const { destinationPrefix, sourcePrefix, flags, references, use, metric } = route;
+  const sum = destinationPrefix + sourcePrefix + flags + references + use + metric;
+  return Number.isNaN(sum) ? undefined : route;
 }

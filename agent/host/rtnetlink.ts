@@ -1,6 +1,7 @@
 import { decodeText } from "./decode_text.ts";
 import { formatIpv4, formatIpv6 } from "./ip_address.ts";
 import { type Libc, LibcError } from "./libc.ts";
+import type { Steps } from "./steps.ts";
 
 const SOCKET_SYMBOLS = {
   socket: { parameters: ["i32", "i32", "i32"], result: "i32" },
@@ -28,7 +29,10 @@ const LINK_SIZE = 16;
 const IFLA_ADDRESS = 1;
 const IFLA_IFNAME = 3;
 const IFLA_STATS64 = 23;
+const IFLA_EXT_MASK = 29;
 const IFLA_PARENT_DEV_NAME = 56;
+// Without the counters of each protocol: adding them up takes the kernel half of the time.
+const RTEXT_FILTER_SKIP_STATS = 1 << 3;
 // struct rtnl_link_stats64 of Linux 2.6.35; later ones have more.
 const STATISTICS_SIZE = 23 * 8;
 // The upper half of the first integer that a number does not hold for sure.
@@ -40,8 +44,15 @@ const IFA_ADDRESS = 1;
 const IFA_LOCAL = 2;
 const IFA_LABEL = 3;
 
-const LINK_ATTRIBUTES = [IFLA_ADDRESS, IFLA_IFNAME, IFLA_STATS64, IFLA_PARENT_DEV_NAME];
+const NAME_ATTRIBUTES = [IFLA_IFNAME];
+const LINK_ATTRIBUTES = [IFLA_ADDRESS, IFLA_STATS64, IFLA_PARENT_DEV_NAME];
 const ADDRESS_ATTRIBUTES = [IFA_ADDRESS, IFA_LOCAL, IFA_LABEL];
+
+const LINK_REQUEST = dumpRequest(RTM_GETLINK, LINK_SIZE, {
+  type: IFLA_EXT_MASK,
+  value: RTEXT_FILTER_SKIP_STATS,
+});
+const ADDRESS_REQUEST = dumpRequest(RTM_GETADDR, ADDRESS_SIZE);
 
 // The kernel fills 32 KiB at most.
 const BUFFER_SIZE = 32 * 1024;
@@ -84,7 +95,13 @@ export interface LinkAddress {
   readonly label: string;
 }
 
-/** A network namespace: its interfaces and their addresses, in the kernel's order. */
+/** Says of a name whether its interface, or an address with that label, is asked for. */
+export type InterfaceFilter = (name: string) => boolean;
+
+/**
+ * A network namespace: those of its interfaces and their addresses that are asked for, in the kernel's
+ * order. The interface of an address whose label is asked for is there in any case.
+ */
 export interface Network {
   readonly links: readonly Link[];
   readonly addresses: readonly LinkAddress[];
@@ -104,40 +121,51 @@ export interface Datagram {
 }
 
 /**
- * The interfaces and addresses of this process' network namespace, from the kernel (rtnetlink(7)).
+ * The interfaces and addresses of this process' network namespace, from the kernel (rtnetlink(7)). What
+ * is not asked for is passed over as it comes.
  *
  * @throws LibcError when the kernel refuses
  */
-export function readNetwork(libc: Libc): Network {
+export function* readNetwork(libc: Libc, wanted: InterfaceFilter): Steps<Network> {
   const { socket } = libc.bind(SOCKET_SYMBOLS);
   const fd = libc.check(socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE), "socket");
   try {
-    const links = dump(libc, fd, RTM_GETLINK, LINK_SIZE, parseLink);
+    const linksOf = (filter: InterfaceFilter) =>
+      dump(libc, fd, LINK_REQUEST, (message) => parseLink(message, filter));
+    const links = yield* linksOf(wanted);
     const names = new Map(links.map(({ index, name }) => [index, name]));
-    const addresses = dump(
+    const addresses = yield* dump(
       libc,
       fd,
-      RTM_GETADDR,
-      ADDRESS_SIZE,
-      (message) => parseAddress(libc, message, names),
+      ADDRESS_REQUEST,
+      (message) => parseAddress(message, names, wanted),
     );
+    const labelled = new Set(addresses.map(({ label }) => interfaceOfLabel(label)))
+      .difference(new Set(names.values()));
+    if (labelled.size > 0) links.push(...yield* linksOf((name) => labelled.has(name)));
     return { links, addresses };
   } finally {
     libc.file.close(fd);
   }
 }
 
+/** The name of the interface that an address with this label is on. */
+export function interfaceOfLabel(label: string): string {
+  const colon = label.indexOf(":");
+  return colon < 0 ? label : label.slice(0, colon);
+}
+
 /** Asks for a list until it has not changed meanwhile. */
-function dump<T>(
+function* dump<T>(
   libc: Libc,
   fd: number,
-  type: number,
-  bodySize: number,
+  wish: Uint8Array<ArrayBuffer>,
   parse: (message: NetlinkMessage) => T | undefined,
-): T[] {
+): Steps<T[]> {
   const buffer = new Uint8Array(BUFFER_SIZE);
   for (let attempt = 1;; attempt++) {
-    request(libc, fd, type, bodySize);
+    const count = libc.frequent.write(fd, wish, BigInt(wish.length));
+    libc.check(count, "ask the kernel for its network");
     const items: T[] = [];
     let changed = false;
     for (let done = false; !done;) {
@@ -148,19 +176,30 @@ function dump<T>(
         const item = parse(message);
         if (item !== undefined) items.push(item);
       }
+      yield;
     }
     if (!changed || attempt === ATTEMPTS) return items;
   }
 }
 
-function request(libc: Libc, fd: number, type: number, bodySize: number): void {
-  const bytes = new Uint8Array(HEADER_SIZE + bodySize);
+/** The request for a list; `attribute` is one of its own, with a number. */
+function dumpRequest(
+  type: number,
+  bodySize: number,
+  attribute?: { readonly type: number; readonly value: number },
+): Uint8Array<ArrayBuffer> {
+  const attributeStart = HEADER_SIZE + bodySize;
+  const bytes = new Uint8Array(attributeStart + (attribute === undefined ? 0 : 8));
   const view = new DataView(bytes.buffer);
   view.setUint32(0, bytes.length, true);
   view.setUint16(4, type, true);
   view.setUint16(6, NLM_F_REQUEST | NLM_F_DUMP, true);
-  const count = libc.frequent.write(fd, bytes, BigInt(bytes.length));
-  libc.check(count, "ask the kernel for its network");
+  if (attribute !== undefined) {
+    view.setUint16(attributeStart, 8, true);
+    view.setUint16(attributeStart + 2, attribute.type, true);
+    view.setUint32(attributeStart + 4, attribute.value, true);
+  }
+  return bytes;
 }
 
 /** One datagram of a list, in `buffer`. */
@@ -198,15 +237,20 @@ export function splitMessages(datagram: Uint8Array<ArrayBuffer>): Datagram {
   return { messages, changed };
 }
 
-/** The link that a message tells; undefined for one that tells none. */
-export function parseLink({ type, body }: NetlinkMessage): Link | undefined {
+/** The link that a message tells; undefined for one that tells none, or none that is asked for. */
+export function parseLink(
+  { type, body }: NetlinkMessage,
+  wanted: InterfaceFilter,
+): Link | undefined {
   if (type !== RTM_NEWLINK || body.length < LINK_SIZE) return undefined;
+  const nameBytes = parseAttributes(body, LINK_SIZE, NAME_ATTRIBUTES).get(IFLA_IFNAME);
+  if (nameBytes === undefined) return undefined;
+  const name = cText(nameBytes);
+  if (!wanted(name)) return undefined;
   const attributes = parseAttributes(body, LINK_SIZE, LINK_ATTRIBUTES);
-  const name = attributes.get(IFLA_IFNAME);
-  if (name === undefined) return undefined;
   const statistics = attributes.get(IFLA_STATS64);
   return {
-    name: cText(name),
+    name,
     index: new DataView(body.buffer, body.byteOffset).getInt32(4, true),
     // A copy: the buffer is used again.
     hardwareAddress: new Uint8Array(attributes.get(IFLA_ADDRESS) ?? []),
@@ -241,26 +285,31 @@ function readCounter(view: DataView, offset: number): number | bigint {
   return high * 0x1_0000_0000 + view.getUint32(offset, true);
 }
 
-/** The address that a message tells; undefined for one that tells none of IPv4 or IPv6. */
+/**
+ * The address that a message tells; undefined for one that tells none of IPv4 or IPv6, or none that is
+ * asked for.
+ *
+ * @param names of the interfaces that are asked for, by index
+ */
 export function parseAddress(
-  libc: Libc,
   { type, body }: NetlinkMessage,
   names: ReadonlyMap<number, string>,
+  wanted: InterfaceFilter,
 ): LinkAddress | undefined {
   if (type !== RTM_NEWADDR || body.length < ADDRESS_SIZE) return undefined;
   const view = new DataView(body.buffer, body.byteOffset);
   const attributes = parseAttributes(body, ADDRESS_SIZE, ADDRESS_ATTRIBUTES);
   // On a point-to-point link the other address is the peer's.
   const bytes = attributes.get(IFA_LOCAL) ?? attributes.get(IFA_ADDRESS);
-  const label = attributes.get(IFA_LABEL);
-  const name = label === undefined ? names.get(view.getUint32(4, true)) : cText(label);
-  if (bytes === undefined || name === undefined) return undefined;
+  const labelBytes = attributes.get(IFA_LABEL);
+  const label = labelBytes === undefined ? names.get(view.getUint32(4, true)) : cText(labelBytes);
+  if (bytes === undefined || label === undefined || !wanted(label)) return undefined;
   const [family = 0, prefix = 0] = body;
   if (family === AF_INET && bytes.length === 4) {
-    return { family: "IPv4", address: formatIpv4(bytes), prefix, label: name };
+    return { family: "IPv4", address: formatIpv4(bytes), prefix, label };
   }
   if (family === AF_INET6 && bytes.length === 16) {
-    return { family: "IPv6", address: formatIpv6(libc, bytes), prefix, label: name };
+    return { family: "IPv6", address: formatIpv6(bytes), prefix, label };
   }
   return undefined;
 }
@@ -277,7 +326,10 @@ function parseAttributes(
     const length = view.getUint16(offset, true);
     if (length < 4 || offset + length > body.length) break;
     const type = view.getUint16(offset + 2, true);
-    if (types.includes(type)) attributes.set(type, body.subarray(offset + 4, offset + length));
+    if (types.includes(type)) {
+      attributes.set(type, body.subarray(offset + 4, offset + length));
+      if (attributes.size === types.length) break;
+    }
     offset += aligned(length);
   }
   return attributes;

@@ -9,6 +9,9 @@ import {
   readNetwork,
   splitMessages,
 } from "./rtnetlink.ts";
+import { atOnce } from "./steps.ts";
+
+const ALL = () => true;
 
 /** /proc/net/dev, by interface. */
 async function procNetDev(): Promise<Map<string, LinkStatistics>> {
@@ -42,7 +45,7 @@ async function linkTarget(path: string): Promise<string | undefined> {
 Deno.test("the kernel's interfaces are those of sysfs, its counters those of procfs", async () => {
   using libc = new Libc();
   const before = await procNetDev();
-  const { links } = readNetwork(libc);
+  const { links } = atOnce(readNetwork(libc, ALL));
   const after = await procNetDev();
   assert.deepEqual(new Set(links.map(({ name }) => name)), new Set(before.keys()));
   for (const { name, index, hardwareAddress, hasDevice, statistics } of links) {
@@ -63,7 +66,7 @@ Deno.test("the kernel's interfaces are those of sysfs, its counters those of pro
 
 Deno.test("the kernel's addresses are those that getifaddrs(3) gives", () => {
   using libc = new Libc();
-  const found = readNetwork(libc).addresses
+  const found = atOnce(readNetwork(libc, ALL)).addresses
     .map(({ label, family, address, prefix }) => `${label} ${family} ${address}/${prefix}`);
   const expected = Deno.networkInterfaces()
     .map(({ name, family, cidr }) => `${name} ${family} ${cidr}`);
@@ -113,12 +116,11 @@ const ADDRESS = message(20, 2, [
 ]);
 
 Deno.test("a link and an address are read from their messages", () => {
-  using libc = new Libc();
   const { messages, changed } = splitMessages(Uint8Array.from([...LINK, ...ADDRESS]));
   const [link, address] = messages;
   assert.ok(link !== undefined && address !== undefined);
   assert.equal(changed, false);
-  assert.deepEqual(parseLink(link), {
+  assert.deepEqual(parseLink(link, ALL), {
     name: "eth0",
     index: 7,
     hardwareAddress: Uint8Array.of(2, 0, 0, 0, 0, 1),
@@ -135,14 +137,30 @@ Deno.test("a link and an address are read from their messages", () => {
       txDropped: 7,
     },
   });
-  assert.deepEqual(parseAddress(libc, address, new Map()), {
+  assert.deepEqual(parseAddress(address, new Map(), ALL), {
     family: "IPv4",
     address: "10.0.0.1",
     prefix: 32,
     label: "eth0:1",
   });
-  assert.equal(parseLink(address), undefined);
+  assert.equal(parseLink(address, ALL), undefined);
   assert.equal(splitMessages(Uint8Array.from(message(3, 0x12, []))).changed, true);
+});
+
+Deno.test("links and addresses that are not asked for are passed over", () => {
+  const [link, address] = splitMessages(Uint8Array.from([...LINK, ...ADDRESS])).messages;
+  assert.ok(link !== undefined && address !== undefined);
+  assert.equal(parseLink(link, (name) => name !== "eth0"), undefined);
+  // An address with a label is asked for by it, another one by its interface.
+  assert.equal(parseAddress(address, new Map([[7, "eth0"]]), (name) => name === "eth0"), undefined);
+  assert.ok(parseAddress(address, new Map(), (name) => name === "eth0:1"));
+  const unlabelled = splitMessages(Uint8Array.from(message(20, 2, [
+    ...[2, 32, 0, 0, ...uint32(7)],
+    ...attribute(2, [10, 0, 0, 1]),
+  ]))).messages[0];
+  assert.ok(unlabelled !== undefined);
+  assert.equal(parseAddress(unlabelled, new Map(), ALL), undefined);
+  assert.equal(parseAddress(unlabelled, new Map([[7, "eth0"]]), ALL)?.label, "eth0");
 });
 
 Deno.test("counters are exact, however large they are", async () => {
@@ -157,7 +175,7 @@ Deno.test("counters are exact, however large they are", async () => {
       ...attribute(3, NAME),
       ...attribute(23, [...bytes]),
     ]);
-    const { statistics } = parseLink({ type: 16, body }) ?? {};
+    const { statistics } = parseLink({ type: 16, body }, ALL) ?? {};
     assert.equal(BigInt(statistics?.rxPackets ?? -1), values[0]);
     assert.equal(BigInt(statistics?.txBytes ?? -1), values[3]);
     assert.equal(BigInt(statistics?.rxDropped ?? -1), (values[6] ?? 0n) + (values[15] ?? 0n));
@@ -165,7 +183,6 @@ Deno.test("counters are exact, however large they are", async () => {
 });
 
 Deno.test("no datagram makes the parser fail, and no message reaches beyond it", async () => {
-  using libc = new Libc();
   const whole = [...LINK, ...ADDRESS];
   const datagram = fc.oneof(
     fc.uint8Array({ maxLength: 200 }),
@@ -182,8 +199,8 @@ Deno.test("no datagram makes the parser fail, and no message reaches beyond it",
     const { messages } = splitMessages(Uint8Array.from(bytes));
     assert.ok(messages.reduce((sum, { body }) => sum + body.length + 16, 0) <= bytes.length);
     for (const each of messages) {
-      parseLink(each);
-      parseAddress(libc, each, new Map([[7, "eth0"]]));
+      parseLink(each, ALL);
+      parseAddress(each, new Map([[7, "eth0"]]), ALL);
     }
   });
 });

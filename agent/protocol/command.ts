@@ -1,5 +1,9 @@
 import { type ArgumentDeclarations, type ArgumentValues, checkMembers } from "./argument_type.ts";
+import { type ItemStep, JsonItems } from "./json_items.ts";
 import type { JsonObject, JsonValue } from "./json_value.ts";
+
+/** What a command answers with. */
+export type CommandResult = JsonValue | JsonItems;
 
 /**
  * How a command answers: `value` with a return value, `delimited` with byte 0xFF before it
@@ -33,24 +37,40 @@ export interface CommandDeclaration<D extends ArgumentDeclarations> {
 }
 
 /** A command as the dispatcher sees it. `Context` is what every handler gets beside its arguments. */
-export interface Command<Context> extends CommandDeclaration<ArgumentDeclarations> {
+export interface Command<Context, Result extends CommandResult = CommandResult>
+  extends CommandDeclaration<ArgumentDeclarations> {
   /**
    * Checks the arguments and runs the command. What a command with the reply kind `none` returns is
    * not sent.
    *
    * @throws QapiError for wrong arguments, and whatever the handler throws
    */
-  execute(wireArguments: JsonObject, context: Context): JsonValue | Promise<JsonValue>;
+  execute(wireArguments: JsonObject, context: Context): Result | Promise<Result>;
 }
 
 /** Joins a declaration and its handler. */
 export function defineCommand<Context, D extends ArgumentDeclarations>(
   declaration: CommandDeclaration<D>,
   handler: (values: ArgumentValues<D>, context: Context) => JsonValue | Promise<JsonValue>,
-): Command<Context> {
+): Command<Context, JsonValue> {
   return {
     ...declaration,
     execute: (wireArguments, context) =>
       handler(checkMembers(declaration.arguments, wireArguments), context),
+  };
+}
+
+/**
+ * As `defineCommand`, for a command that answers with a list which can be long: the handler makes its items
+ * step by step, see `JsonItems`.
+ */
+export function defineListCommand<Context, D extends ArgumentDeclarations>(
+  declaration: CommandDeclaration<D> & { readonly reply: "value" },
+  handler: (values: ArgumentValues<D>, context: Context) => Iterable<ItemStep>,
+): Command<Context, JsonItems> {
+  return {
+    ...declaration,
+    execute: (wireArguments, context) =>
+      new JsonItems(handler(checkMembers(declaration.arguments, wireArguments), context)),
   };
 }

@@ -1,9 +1,11 @@
 import type { Command } from "./command.ts";
+import { JsonItems } from "./json_items.ts";
 import type { JsonMessage } from "./json_message_stream.ts";
 import { isJsonObject, type JsonObject, type JsonValue } from "./json_value.ts";
-import { writeJson } from "./json_writer.ts";
 import type { Policy } from "./policy.ts";
 import { QapiError } from "./qapi_error.ts";
+import { errorReply, successReply } from "./reply.ts";
+import { replyPieces } from "./reply_pieces.ts";
 import { type Publish, type RequestOutcome, UNKNOWN_COMMAND } from "../telemetry/activity.ts";
 import type { Log } from "../telemetry/log.ts";
 
@@ -16,14 +18,22 @@ export interface CommandState {
   readonly successResponse: boolean;
 }
 
+/**
+ * The bytes of a reply: all of them, or piece by piece when they are many. Of the pieces at least one must
+ * be taken, or what they are made of is never closed: see `dropReply`.
+ */
+export type Reply = Uint8Array | AsyncGenerator<Uint8Array, void, void>;
+
+type Done = (outcome: RequestOutcome, error?: string) => void;
+
 interface Request {
   readonly name: string;
   readonly wireArguments: JsonObject;
 }
 
 const NO_ARGUMENTS: JsonObject = {};
-const SHORT = 64;
-const encoder = new TextEncoder();
+const LINE_END = Uint8Array.of(0x0a);
+const NOTHING = new Uint8Array(0);
 
 /**
  * Runs requests: finds the command, asks the policy, checks the arguments, runs the handler, and makes
@@ -64,9 +74,10 @@ export class Dispatcher<Context> {
    *
    * @param client who has sent it, for the audit lines
    * @returns the reply, a line of ASCII JSON (after byte 0xFF where the command has it so), or
-   * undefined when there is none. It never throws for what a client or a handler does.
+   * undefined when there is none. It never throws for what a client or a handler does. When a command
+   * fails whose reply has begun, the line ends where it is, so that no client takes it for a whole one.
    */
-  async dispatch(message: JsonMessage, client?: string): Promise<Uint8Array | undefined> {
+  async dispatch(message: JsonMessage, client?: string): Promise<Reply | undefined> {
     if ("error" in message) {
       this.#publish({ kind: "parse-error" });
       return errorReply(new QapiError(message.error), undefined);
@@ -75,7 +86,7 @@ export class Dispatcher<Context> {
     const { value } = message;
     const id = isJsonObject(value) ? value["id"] : undefined;
     let command = UNKNOWN_COMMAND;
-    const done = (outcome: RequestOutcome, error?: string): void => {
+    const done: Done = (outcome, error) => {
       const seconds = (performance.now() - started) / 1000;
       this.#publish({ kind: "request", command, outcome, error, seconds, client });
     };
@@ -94,6 +105,7 @@ export class Dispatcher<Context> {
         return errorReply(error, id);
       }
       const result = await found.execute(wireArguments, this.#context);
+      if (result instanceof JsonItems) return await this.#itemsReply(result, id, command, done);
       done("success");
       if (found.reply === "none") return undefined;
       return successReply(result, id, found.reply === "delimited");
@@ -143,6 +155,42 @@ export class Dispatcher<Context> {
     return command;
   }
 
+  /** The first piece is made at once: what fails until then is answered by an error. */
+  async #itemsReply(
+    items: JsonItems,
+    id: JsonValue | undefined,
+    command: string,
+    done: Done,
+  ): Promise<Reply> {
+    const pieces = replyPieces(items, id);
+    const first = await pieces.next();
+    if (first.done !== true) return this.#pieces(first, pieces, command, done);
+    done("success");
+    return first.value;
+  }
+
+  async *#pieces(
+    first: IteratorResult<Uint8Array, Uint8Array>,
+    others: AsyncGenerator<Uint8Array, Uint8Array, void>,
+    command: string,
+    done: Done,
+  ): AsyncGenerator<Uint8Array, void, void> {
+    let error: string | undefined;
+    try {
+      for (let piece = first;; piece = await others.next()) {
+        yield piece.value;
+        if (piece.done === true) return;
+      }
+    } catch (thrown) {
+      error = this.#asQapiError(thrown, command).message;
+      this.#log.error("a reply breaks off", { command, error });
+      yield LINE_END;
+    } finally {
+      await others.return(NOTHING);
+      done(error === undefined ? "success" : "error", error);
+    }
+  }
+
   #asQapiError(error: unknown, command: string): QapiError {
     if (error instanceof QapiError) return error;
     const message = error instanceof Error ? error.message : String(error);
@@ -179,30 +227,8 @@ function readRequest(value: JsonValue): Request {
   return { name, wireArguments };
 }
 
-function successReply(
-  result: JsonValue,
-  id: JsonValue | undefined,
-  delimited: boolean,
-): Uint8Array {
-  const text = id === undefined
-    ? `{"return": ${writeJson(result)}}\n`
-    : `{"return": ${writeJson(result)}, "id": ${writeJson(id)}}\n`;
-  return latin1Bytes(delimited ? `\u00ff${text}` : text);
-}
-
-function errorReply(error: QapiError, id: JsonValue | undefined): Uint8Array {
-  const reply = {
-    error: { class: error.errorClass, desc: error.message },
-    ...(id === undefined ? {} : { id }),
-  };
-  return latin1Bytes(`${writeJson(reply)}\n`);
-}
-
-/** The bytes of a text whose characters are below U+0100, as all of a reply are. */
-function latin1Bytes(text: string): Uint8Array {
-  const bytes = new Uint8Array(text.length);
-  // An encoder's call costs more than a short text, which most replies are.
-  if (text.length > SHORT && encoder.encodeInto(text, bytes).read === text.length) return bytes;
-  for (let index = 0; index < text.length; index++) bytes[index] = text.charCodeAt(index);
-  return bytes;
+/** Lets go of a reply that nobody waits for. */
+export async function dropReply(reply: Reply | undefined): Promise<void> {
+  if (reply === undefined || reply instanceof Uint8Array) return;
+  for await (const _piece of reply) return;
 }

@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 import { ActivityRecorder } from "../testing/activity_recorder.ts";
+import { replyBytes } from "../testing/reply_bytes.ts";
 import { LogRecorder } from "../testing/talos_log_recorder.ts";
 import { integer, optional, required, string } from "./argument_type.ts";
-import { type Command, defineCommand } from "./command.ts";
-import { Dispatcher } from "./dispatcher.ts";
-import { JsonMessageStream } from "./json_message_stream.ts";
+import { type Command, defineCommand, defineListCommand } from "./command.ts";
+import { Dispatcher, dropReply } from "./dispatcher.ts";
+import { type JsonMessage, JsonMessageStream } from "./json_message_stream.ts";
 import { Policy, type PolicyLists } from "./policy.ts";
 import { QapiError } from "./qapi_error.ts";
 
@@ -40,6 +41,21 @@ const COMMANDS: readonly Command<string[]>[] = [
   defineCommand({ ...plain, name: "broken" }, () => Promise.reject(new TypeError("é is broken"))),
   defineCommand({ ...plain, name: "infinite" }, () => Infinity),
   defineCommand({ ...plain, name: "closed" }, () => null),
+  defineListCommand({
+    ...plain,
+    name: "list",
+    arguments: { count: required(integer()), failing: optional(string()) },
+  }, function* ({ count, failing }, calls: string[]) {
+    try {
+      for (let index = 0; index < Number(count); index++) {
+        yield undefined;
+        yield [{ index }, `${index}`];
+      }
+      if (failing !== undefined) throw new QapiError("the list has failed");
+    } finally {
+      calls.push("list ended");
+    }
+  }),
 ];
 const DEFAULTS = { closed: { access: "never", reason: "not on Talos" } } as const;
 
@@ -61,10 +77,16 @@ class Agent {
     let output = "";
     for (const message of new JsonMessageStream().feed(bytes)) {
       const reply = await this.dispatcher.dispatch(message, "tester");
-      output += String.fromCharCode(...reply ?? []);
+      output += String.fromCharCode(...await replyBytes(reply));
     }
     return output;
   }
+}
+
+function messageOf(text: string): JsonMessage {
+  const [first] = new JsonMessageStream().feed(new TextEncoder().encode(text));
+  assert.ok(first !== undefined);
+  return first;
 }
 
 const failure = (desc: string, end = "") =>
@@ -179,4 +201,75 @@ Deno.test("each request is published with its outcome; a name that nobody knows 
   }
   assert.equal(requests[0]?.error, undefined);
   assert.equal(requests[3]?.error, "é is broken");
+});
+
+const list = (count: number, others = "") =>
+  `{"execute": "list", "arguments": {"count": ${count}${others}}, "id": 7}`;
+
+/** What the list command answers with. */
+function listText(count: number): string {
+  const items = Array.from({ length: count }, (_, index) => `{"index": ${index}}, "${index}"`);
+  return `{"return": [${items.join(", ")}], "id": 7}\n`;
+}
+
+Deno.test("a list is answered like any other value, a long one piece by piece", async () => {
+  const agent = new Agent();
+  for (const count of [0, 1, 3]) {
+    const reply = await agent.dispatcher.dispatch(messageOf(list(count)));
+    assert.ok(reply instanceof Uint8Array);
+    assert.equal(new TextDecoder().decode(reply), listText(count));
+  }
+  const reply = await agent.dispatcher.dispatch(messageOf(list(5000)));
+  assert.ok(reply !== undefined && !(reply instanceof Uint8Array));
+  assert.equal(agent.activity.of("request").length, 3);
+  const lengths: number[] = [];
+  let text = "";
+  for await (const piece of reply) {
+    lengths.push(piece.length);
+    text += new TextDecoder().decode(piece);
+  }
+  assert.equal(text, listText(5000));
+  assert.ok(lengths.length > 2 && Math.max(...lengths) < 40_000, `${lengths}`);
+  assert.deepEqual(agent.activity.of("request").map(({ outcome }) => outcome), [
+    ...["success", "success", "success", "success"],
+  ]);
+});
+
+Deno.test("a list that fails before anything was sent is an error, later its line breaks off", async () => {
+  const agent = new Agent();
+  const failing = ', "failing": "yes"';
+  assert.equal(
+    await agent.answer(list(3, failing)),
+    failure("the list has failed", ', "id": 7'),
+  );
+  const broken = await agent.answer(list(5000, failing));
+  assert.throws(() => JSON.parse(broken));
+  assert.equal(broken.indexOf("\n"), broken.length - 1);
+  assert.ok(listText(5000).startsWith(broken.slice(0, 32 * 1024)));
+  assert.deepEqual(agent.activity.of("request").map(({ outcome }) => outcome), ["error", "error"]);
+  assert.ok(agent.log.lines.some(({ message }) => message === "a reply breaks off"));
+});
+
+Deno.test("a list that nobody waits for any more comes to its end", async () => {
+  const agent = new Agent();
+  await dropReply(await agent.dispatcher.dispatch(messageOf(list(5000))));
+  assert.deepEqual(agent.calls, ["list ended"]);
+  assert.equal(agent.activity.of("request").length, 1);
+});
+
+Deno.test("long work on a list gives others their turn", async () => {
+  let turns = 0;
+  const timer = setInterval(() => turns++, 1);
+  const policy = new Policy({ allow: undefined, block: undefined }, {});
+  const busy = defineListCommand({ ...plain, name: "busy" }, function* () {
+    for (const end = performance.now() + 10_000; turns < 3 && performance.now() < end;) {
+      yield undefined;
+    }
+    yield ["done"];
+  });
+  const dispatcher = new Dispatcher([busy], policy, {}, new LogRecorder(), () => {});
+  const reply = await dispatcher.dispatch(messageOf('{"execute": "busy"}'));
+  clearInterval(timer);
+  assert.equal(new TextDecoder().decode(await replyBytes(reply)), '{"return": ["done"]}\n');
+  assert.ok(turns >= 3);
 });

@@ -1,4 +1,4 @@
-import type { JsonValue } from "./json_value.ts";
+import { isJsonObject, type JsonArray, type JsonObject, type JsonValue } from "./json_value.ts";
 
 /**
  * Writes a JSON value as QEMU does: ASCII only, `", "` and `": "` between parts, integers exact,
@@ -7,33 +7,178 @@ import type { JsonValue } from "./json_value.ts";
  * @throws RangeError for a number that JSON cannot express (NaN, an infinity)
  */
 export function writeJson(value: JsonValue): string {
-  if (typeof value === "string") return writeString(value);
-  if (typeof value === "number") return writeNumber(value);
-  if (value === null || typeof value === "boolean" || typeof value === "bigint") return `${value}`;
-  if (Array.isArray(value)) return `[${value.map(writeJson).join(", ")}]`;
-  let members = "";
-  for (const [key, member] of Object.entries(value)) {
-    if (members !== "") members += ", ";
-    members += `${writeString(key)}: ${writeJson(member)}`;
-  }
-  return `{${members}}`;
+  const writer = new JsonWriter();
+  writer.write(value);
+  return decoder.decode(writer.written());
 }
+
+const FIRST_SIZE = 1024;
+/** From this length on a text is looked at and written by the engine, not character by character. */
+const LONG_TEXT = 128;
+const SPACE = 0x20;
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+const DEL = 0x7f;
+const DIGIT_0 = 0x30;
+/** Below it an integer's digits are found by the arithmetic that is fastest. */
+const SMALL_INTEGER = 2 ** 30;
 
 // ASCII without what JSON escapes, and without DEL.
 const PLAIN = /^[ !#-[\]-~]*$/;
 // DEL and everything beyond ASCII.
 const NOT_ASCII = /[\u007f-\uffff]/g;
 
-function writeString(text: string): string {
-  // All names of members are plain, and most values.
-  if (PLAIN.test(text)) return `"${text}"`;
+const encoder = new TextEncoder();
+const decoder = new TextDecoder("latin1");
+
+/**
+ * Writes JSON values as bytes, one behind the other, without a string for the whole: a reply can have
+ * thousands of parts. See `writeJson` for the form.
+ */
+export class JsonWriter {
+  #bytes = new Uint8Array(FIRST_SIZE);
+  #length = 0;
+
+  /** How many bytes were written since the beginning or `clear`. */
+  get length(): number {
+    return this.#length;
+  }
+
+  /** What was written. It is valid until something else is written. */
+  written(): Uint8Array<ArrayBuffer> {
+    return this.#bytes.subarray(0, this.#length);
+  }
+
+  /** Begins anew, in the same memory. */
+  clear(): void {
+    this.#length = 0;
+  }
+
+  /** Writes a text as it is, whose characters are below U+0100. */
+  raw(text: string): void {
+    const { length } = text;
+    this.#reserve(length);
+    const bytes = this.#bytes;
+    const start = this.#length;
+    for (let index = 0; index < length; index++) bytes[start + index] = text.charCodeAt(index);
+    this.#length = start + length;
+  }
+
+  /** @throws RangeError for a number that JSON cannot express (NaN, an infinity) */
+  write(value: JsonValue): void {
+    if (typeof value === "string") this.#string(value);
+    else if (typeof value === "number") this.#number(value);
+    else if (value === null || typeof value === "boolean" || typeof value === "bigint") {
+      this.raw(`${value}`);
+    } else if (isJsonObject(value)) {
+      this.#object(value);
+    } else {
+      this.#array(value);
+    }
+  }
+
+  #array(items: JsonArray): void {
+    this.raw("[");
+    let separator = "";
+    for (const item of items) {
+      this.raw(separator);
+      this.write(item);
+      separator = ", ";
+    }
+    this.raw("]");
+  }
+
+  #object(members: JsonObject): void {
+    this.raw("{");
+    let separator = "";
+    // Without a list of its entries: an object inherits nothing that can be enumerated.
+    for (const key in members) {
+      const member = members[key];
+      if (member === undefined) continue;
+      this.raw(separator);
+      this.#string(key);
+      this.raw(": ");
+      this.write(member);
+      separator = ", ";
+    }
+    this.raw("}");
+  }
+
+  #string(text: string): void {
+    if (text.length >= LONG_TEXT) this.#longString(text);
+    else if (!this.#plainString(text)) this.#text(escaped(text));
+  }
+
+  /** False, with nothing written, for a text that is not all of plain characters. */
+  #plainString(text: string): boolean {
+    const { length } = text;
+    this.#reserve(length + 2);
+    const bytes = this.#bytes;
+    let position = this.#length;
+    bytes[position++] = QUOTE;
+    for (let index = 0; index < length; index++) {
+      const code = text.charCodeAt(index);
+      if (code < SPACE || code >= DEL || code === QUOTE || code === BACKSLASH) return false;
+      bytes[position++] = code;
+    }
+    bytes[position++] = QUOTE;
+    this.#length = position;
+    return true;
+  }
+
+  #longString(text: string): void {
+    if (!PLAIN.test(text)) return this.#text(escaped(text));
+    this.#reserve(text.length + 2);
+    this.#bytes[this.#length++] = QUOTE;
+    this.#text(text);
+    this.#bytes[this.#length++] = QUOTE;
+  }
+
+  /** An ASCII text as it is, by the engine. */
+  #text(text: string): void {
+    this.#reserve(text.length + 1);
+    encoder.encodeInto(text, this.#bytes.subarray(this.#length));
+    this.#length += text.length;
+  }
+
+  #number(value: number): void {
+    if (value >= 0 && value < SMALL_INTEGER && (value | 0) === value && !Object.is(value, -0)) {
+      this.#smallInteger(value);
+    } else {
+      this.raw(formatNumber(value));
+    }
+  }
+
+  #smallInteger(value: number): void {
+    let digits = 1;
+    for (let rest = value; rest >= 10; rest = (rest / 10) | 0) digits++;
+    this.#reserve(digits);
+    this.#length += digits;
+    let position = this.#length;
+    let rest = value;
+    do {
+      this.#bytes[--position] = DIGIT_0 + rest % 10;
+      rest = (rest / 10) | 0;
+    } while (rest > 0);
+  }
+
+  #reserve(more: number): void {
+    const needed = this.#length + more;
+    if (needed <= this.#bytes.length) return;
+    const larger = new Uint8Array(Math.max(needed, 2 * this.#bytes.length));
+    larger.set(this.#bytes.subarray(0, this.#length));
+    this.#bytes = larger;
+  }
+}
+
+function escaped(text: string): string {
   return JSON.stringify(text).replace(
     NOT_ASCII,
     (unit) => `\\u${unit.charCodeAt(0).toString(16).toUpperCase().padStart(4, "0")}`,
   );
 }
 
-function writeNumber(value: number): string {
+function formatNumber(value: number): string {
   if (!Number.isFinite(value)) throw new RangeError(`${value} cannot be written as JSON`);
   if (Object.is(value, -0)) return "-0";
   if (Number.isSafeInteger(value)) return `${value}`;

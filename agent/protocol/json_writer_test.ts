@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { checkProperty } from "../testing/property.ts";
 import type { JsonValue } from "./json_value.ts";
-import { writeJson } from "./json_writer.ts";
+import { JsonWriter, writeJson } from "./json_writer.ts";
 
 Deno.test("values are written as QEMU writes them", () => {
   const cases: readonly (readonly [JsonValue, string])[] = [
@@ -45,9 +45,33 @@ Deno.test("every double comes back from its text, and every text is one line of 
   await checkProperty("doubles", fc.double({ noNaN: true, noDefaultInfinity: true }), (value) => {
     assert.ok(Object.is(Number(writeJson(value)), value));
   });
-  await checkProperty("strings", fc.string({ unit: "binary" }), (value) => {
+  const long = fc.string({ unit: "binary", minLength: 100, maxLength: 300 });
+  const plain = fc.string({ minLength: 100, maxLength: 300 });
+  await checkProperty("strings", fc.oneof(fc.string({ unit: "binary" }), long, plain), (value) => {
     const text = writeJson(value);
     assert.match(text, /^[\x20-\x7e]*$/);
     assert.equal(JSON.parse(text), value);
   });
+});
+
+Deno.test("every integer is written in its digits", async () => {
+  const integers = fc.oneof(fc.integer(), fc.maxSafeInteger(), fc.constantFrom(0, 9, 10, 2 ** 30));
+  await checkProperty("integers", integers, (value) => {
+    assert.equal(writeJson(value), `${value}`);
+  });
+});
+
+Deno.test("a writer writes one value behind the other, and begins anew in the same memory", () => {
+  const writer = new JsonWriter();
+  const text = () => new TextDecoder().decode(writer.written());
+  writer.raw("a ");
+  writer.write("x".repeat(3000));
+  writer.write([1]);
+  assert.equal(text(), `a "${"x".repeat(3000)}"[1]`);
+  assert.equal(writer.length, 3007);
+  const { buffer } = writer.written();
+  writer.clear();
+  writer.write({ b: "\u00ff" });
+  assert.equal(text(), '{"b": "\\u00FF"}');
+  assert.equal(writer.written().buffer, buffer);
 });

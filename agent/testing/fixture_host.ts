@@ -5,9 +5,16 @@ import { HandleNumbers } from "../host/handle_numbers.ts";
 import { Host } from "../host/host.ts";
 import { KernelFiles } from "../host/kernel_files.ts";
 import { Libc } from "../host/libc.ts";
+import type { Network } from "../host/rtnetlink.ts";
+import type { Steps } from "../host/steps.ts";
 import { silentLog } from "../telemetry/log.ts";
 import { type FixtureTree, plant } from "./fixture_tree.ts";
 import { TemporaryDirectory } from "./talos_temporary_directory.ts";
+
+function* noNetwork(): Steps<Network> {
+  yield;
+  return { links: [], addresses: [] };
+}
 
 /**
  * A host whose trees `proc`, `sys`, `dev` and `root` lie in a temporary directory.
@@ -46,7 +53,7 @@ export class FixtureHost implements AsyncDisposable {
     this.context = {
       version: "1",
       commandStates: () => [],
-      host: new Host(libc, new KernelFiles(libc), roots, () => ({ links: [], addresses: [] })),
+      host: new Host(libc, new KernelFiles(libc), roots, noNetwork),
       power: { request: () => Promise.reject(new Error("no power in a fixture")) },
       freezer: {
         state: "thawed",

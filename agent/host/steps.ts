@@ -1,0 +1,14 @@
+/**
+ * Something longer that is done step by step: where it yields, others may have a turn before it goes on.
+ * What it comes to is returned in the end. Its user decides: `yield*` hands the places on, `atOnce`
+ * takes no notice of them.
+ */
+export type Steps<T> = Generator<undefined, T, void>;
+
+/** Takes all steps, and gives what they come to. */
+export function atOnce<T>(steps: Steps<T>): T {
+  for (;;) {
+    const step = steps.next();
+    if (step.done === true) return step.value;
+  }
+}

@@ -1,0 +1,43 @@
+import type { JsonItems } from "./json_items.ts";
+import type { JsonValue } from "./json_value.ts";
+import { JsonWriter } from "./json_writer.ts";
+import { othersTurn } from "./others_turn.ts";
+import { beginReturn, endReply } from "./reply.ts";
+
+/** How long others wait for their turn: a request over HTTP takes several. */
+const TURN_MS = 5;
+/** Bytes after which a piece is sent. */
+const PIECE_LENGTH = 32 * 1024;
+
+/**
+ * The bytes of a successful reply with a list, in pieces, the last of which is returned: a
+ * short list is whole with the first call. A piece is valid until the next one is asked for. Long work on
+ * it lets timers and HTTP have their turn in between, a short one does not wait for them.
+ *
+ * @throws whatever `items` throws, RangeError for what JSON cannot express
+ */
+export async function* replyPieces(
+  items: JsonItems,
+  id: JsonValue | undefined,
+): AsyncGenerator<Uint8Array, Uint8Array, void> {
+  const writer = new JsonWriter();
+  beginReturn(writer);
+  let separator = "[";
+  let turn = performance.now();
+  for (const step of items.steps) {
+    for (const item of step ?? []) {
+      writer.raw(separator);
+      writer.write(item);
+      separator = ", ";
+      if (writer.length < PIECE_LENGTH) continue;
+      yield writer.written();
+      writer.clear();
+    }
+    if (performance.now() - turn < TURN_MS) continue;
+    await othersTurn();
+    turn = performance.now();
+  }
+  writer.raw(separator === "[" ? "[]" : "]");
+  endReply(writer, id);
+  return writer.written();
+}
