@@ -71,7 +71,12 @@ const SUITES: readonly Suite[] = [
     name: "executable",
     quick: false,
     parts: ["compile", "newest", "vm"],
-    command: ["deno", ...TEST, "scripts/executable/run_test.ts"],
+    command: [
+      "deno",
+      ...TEST,
+      "scripts/executable/run_test.ts",
+      "scripts/executable/log_output_test.ts",
+    ],
   },
   {
     name: "check",

@@ -16,6 +16,8 @@ export interface MetricsOptions {
   readonly deno: string;
   /** @throws Error when it cannot be read */
   readonly processStatistics: () => ProcessStatistics;
+  /** How many log lines were lost since the start. */
+  readonly logLinesLost: () => number;
   /** The clock, in milliseconds since the epoch; for tests. */
   readonly now?: () => number;
 }
@@ -118,6 +120,7 @@ export class Metrics {
     if (this.#lastRequest !== undefined) {
       this.#set("qga_last_request_timestamp_seconds", this.#lastRequest / 1000);
     }
+    this.#replace("qga_log_lines_lost_total", this.#options.logLinesLost());
     const process = this.#options.processStatistics();
     this.#replace("process_cpu_seconds_total", process.cpuSeconds);
     this.#set("process_resident_memory_bytes", process.residentBytes);

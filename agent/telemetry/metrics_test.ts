@@ -18,6 +18,7 @@ function metricsOf(...activities: readonly Activity[]): Metrics {
     version: "1.2.3",
     deno: "2.6.10",
     processStatistics: () => PROCESS,
+    logLinesLost: () => 7,
     now: () => 100_000,
   });
   for (const activity of activities) metrics.take(activity);
@@ -95,6 +96,7 @@ Deno.test("requests are counted by command and outcome, and timed by family", as
   );
   assert.equal(values.get("qga_blocked_commands_total"), 1);
   assert.equal(values.get("qga_parse_errors_total"), 1);
+  assert.equal(values.get("qga_log_lines_lost_total"), 7);
   assert.equal(values.get("qga_received_bytes_total"), 20);
   assert.equal(values.get("qga_sent_bytes_total"), 15);
   assert.equal(values.get("qga_last_request_timestamp_seconds"), 100);

@@ -16,6 +16,8 @@ export interface TelemetryOptions {
   readonly version: string;
   readonly versionLine: string;
   readonly processStatistics: () => ProcessStatistics;
+  /** How many log lines were lost since the start. */
+  readonly logLinesLost: () => number;
   /** Whether the loop that serves the hypervisor has come to an end. */
   readonly portLoopEnded: () => boolean;
   /** See `ReadinessOptions`. */
@@ -32,6 +34,7 @@ export function startTelemetry(options: TelemetryOptions): Disposable {
     version,
     deno: Deno.version.deno,
     processStatistics: options.processStatistics,
+    logLinesLost: options.logLinesLost,
   });
   const readiness = new Readiness(options);
   const handler = pages({ metrics, readiness, portLoopEnded, version: versionLine });
