@@ -74,6 +74,9 @@ export async function run(words: readonly string[]): Promise<number> {
       await agent.stop();
       await channel[Symbol.asyncDispose]();
     },
+    reopenLog: config.logfile === undefined
+      ? undefined
+      : () => lines.unlessHeld(() => reopenLog(output, lines, log)),
   });
   output.open();
   lines.sendTo(output);
@@ -142,4 +145,15 @@ async function lineFormat({ logFormat, logfile }: Config): Promise<LineFormat> {
   const { textLine } = await import("../telemetry/text_line.ts");
   const refused = (Deno.env.get("NO_COLOR") ?? "") !== "";
   return textLine(logfile === undefined && Deno.stderr.isTerminal() && !refused);
+}
+
+function reopenLog(output: LogOutput, lines: HeldBackLines, log: Log): void {
+  try {
+    output.open();
+    lines.sendTo(output);
+    log.info("log file reopened");
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    log.error("the last log file stays in use", { reason });
+  }
 }

@@ -1,6 +1,12 @@
-import { deepEqual, equal, ok } from "node:assert/strict";
+import { deepEqual, equal, match, ok } from "node:assert/strict";
 import { GuestAgentClient } from "../vm/guest_agent_client.ts";
-import { EXECUTABLE } from "./running_agent.ts";
+import { EXECUTABLE, exists } from "./running_agent.ts";
+
+/** The signals that end a process which does not care for them. */
+const SIGNALS: readonly Deno.Signal[] = [
+  ...["SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2", "SIGALRM"] as const,
+  ...["SIGVTALRM", "SIGPROF", "SIGIO", "SIGPWR", "SIGSTKFLT", "SIGXCPU"] as const,
+];
 
 /** An agent whose standard error is read by the test alone. */
 class Agent implements AsyncDisposable {
@@ -88,4 +94,36 @@ Deno.test("an agent whose log file is on a full disk goes on", async () => {
   await makeNoise(client);
   equal(await agent.stop("SIGTERM"), 0);
   equal(await new Response(agent.process.stderr).text(), "");
+});
+
+Deno.test("each signal that would end the process ends it cleanly", async () => {
+  for (const signal of SIGNALS) {
+    await using agent = new Agent();
+    const client = await agent.client();
+    await client[Symbol.asyncDispose]();
+    equal(await agent.stop(signal), 0, signal);
+    equal(exists(agent.socket), false, signal);
+    const log = await new Response(agent.process.stderr).text();
+    match(log, new RegExp(`"message":"stopping","signal":"${signal}"`));
+    match(log, /"agent stopped"\}\n$/);
+  }
+});
+
+Deno.test("SIGHUP opens the log file anew, as after its rotation, and the agent goes on", async () => {
+  const directory = await Deno.makeTempDir();
+  const logfile = `${directory}/log`;
+  await using agent = new Agent("--log-level", "debug", "--logfile", logfile);
+  await using client = await agent.client();
+  await Deno.rename(logfile, `${logfile}.1`);
+  agent.process.kill("SIGHUP");
+  for (const end = performance.now() + 10_000; !exists(logfile);) {
+    ok(performance.now() < end, "no new log file after 10 s");
+    await client.execute("guest-ping");
+  }
+  deepEqual(await client.execute("guest-ping"), {});
+  equal(await agent.stop("SIGTERM"), 0);
+  const [last, log] = [await Deno.readTextFile(`${logfile}.1`), await Deno.readTextFile(logfile)];
+  match(last, /"agent started"/);
+  match(log, /^\{[^\n]*"log file reopened"\}\n[^]*"agent stopped"\}\n$/);
+  await Deno.remove(directory, { recursive: true });
 });
