@@ -76,6 +76,7 @@ const SUITES: readonly Suite[] = [
       ...TEST,
       "scripts/executable/run_test.ts",
       "scripts/executable/guard_test.ts",
+      "scripts/executable/log_output_test.ts",
     ],
   },
   {

@@ -6,6 +6,7 @@ import type { Option } from "../config/option.ts";
 import { KernelFiles } from "../host/kernel_files.ts";
 import { Libc } from "../host/libc.ts";
 import type { Reply } from "../protocol/dispatcher.ts";
+import { OutputDescriptor } from "../host/output_descriptor.ts";
 import { isJsonObject, type JsonObject, type JsonValue } from "../protocol/json_value.ts";
 import { JsonMessageStream } from "../protocol/json_message_stream.ts";
 import { writeJson } from "../protocol/json_writer.ts";
@@ -44,9 +45,10 @@ export async function call(words: readonly string[]): Promise<number> {
         `${command} needs an agent that runs on and thaws: give its socket with --path`,
       );
     }
-    const lines = new HeldBackLines();
-    lines.sendTo((line) => Deno.stderr.writeSync(new TextEncoder().encode(line)));
-    const log = jsonLog((line) => lines.write(line), {
+    using output = OutputDescriptor.shared(libc);
+    using lines = new HeldBackLines();
+    lines.sendTo(output);
+    const log = jsonLog(lines.write, {
       level: config.logLevel === "info" ? "warn" : config.logLevel,
     });
     await using agent = new Agent(config, log, lines, libc, publishNothing);

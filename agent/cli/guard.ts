@@ -10,8 +10,11 @@ import { KernelFiles } from "../host/kernel_files.ts";
 import { Libc, LibcError } from "../host/libc.ts";
 import { readMonotonicClock } from "../host/monotonic_clock.ts";
 import { atOnce } from "../host/steps.ts";
-import { jsonLine, lineLog } from "../telemetry/log.ts";
+import { HeldBackLines } from "../telemetry/held_back_lines.ts";
+import { lineLog } from "../telemetry/log.ts";
 import { hasFlag, loadProcessConfig, parseWords } from "./command_line.ts";
+import { lineFormat, LogOutput } from "./log_output.ts";
+import { onSignals } from "./signals.ts";
 import { versionLine } from "./version.ts";
 
 const HELP = `Usage: qemu-ga-talos guard [OPTION]...
@@ -37,10 +40,15 @@ export async function guard(words: readonly string[]): Promise<number> {
   const config = await loadProcessConfig(commandLine, files);
   for (const name of ["run", "net", "import"] as const) Deno.permissions.revokeSync({ name });
 
-  const encoder = new TextEncoder();
-  const log = lineLog(jsonLine, (line) => Deno.stderr.writeSync(encoder.encode(line)), {
-    level: config.logLevel,
+  // A log file is the agent's own.
+  using output = new LogOutput(libc, undefined, false);
+  using lines = new HeldBackLines({
+    tellLost: (count, reason) => log.warn("log lines were lost", { lines: count, reason }),
   });
+  const format = await lineFormat({ logFormat: config.logFormat, logfile: undefined });
+  const log = lineLog(format, lines.write, { level: config.logLevel });
+  output.open();
+  lines.sendTo(output);
   const host = new Host(libc, files, {
     procfs: config.pathProcfs,
     sysfs: config.pathSysfs,
@@ -64,10 +72,13 @@ export async function guard(words: readonly string[]): Promise<number> {
     monotonicClock: () => readMonotonicClock(libc),
   });
   const stopped = Promise.withResolvers<void>();
-  using _signals = onStopSignals(async () => {
-    guard.stop();
-    await watch[Symbol.asyncDispose]();
-    stopped.resolve();
+  using _signals = onSignals(log, {
+    stop: async () => {
+      guard.stop();
+      await watch[Symbol.asyncDispose]();
+      stopped.resolve();
+    },
+    reopenLog: undefined,
   });
   const held = await Promise.race([hold(new GuardLock(libc, config.statedir)), stopped.promise]);
   if (held === undefined) return 0;
@@ -85,15 +96,4 @@ async function hold(lock: GuardLock): Promise<Disposable> {
     if (!(error instanceof LibcError)) throw error;
     throw new ConfigError(`the guard cannot use the state directory: ${error.message}`);
   }
-}
-
-function onStopSignals(stop: () => Promise<void>): Disposable {
-  const signals = ["SIGTERM", "SIGINT"] as const;
-  const listener = () => void stop();
-  for (const signal of signals) Deno.addSignalListener(signal, listener);
-  return {
-    [Symbol.dispose]: () => {
-      for (const signal of signals) Deno.removeSignalListener(signal, listener);
-    },
-  };
 }

@@ -1,4 +1,3 @@
-import type { Config } from "../config/config.ts";
 import { ConfigError } from "../config/config_error.ts";
 import { FreezeMarker } from "../freeze/freeze_marker.ts";
 import { KernelFiles } from "../host/kernel_files.ts";
@@ -6,22 +5,24 @@ import { Libc } from "../host/libc.ts";
 import { ActivityFeed } from "../telemetry/activity.ts";
 import { auditor } from "../telemetry/audit.ts";
 import { HeldBackLines } from "../telemetry/held_back_lines.ts";
-import { jsonLine, type LineFormat, lineLog, type Log, type LogSink } from "../telemetry/log.ts";
+import { lineLog, type Log } from "../telemetry/log.ts";
 import { RepeatLimit } from "../telemetry/repeat_limit.ts";
 import { hasFlag, loadProcessConfig, parseWords } from "./command_line.ts";
 import { isBackgroundProcess, reportReady, startInBackground } from "./daemonize.ts";
 import { LazyAgent } from "./lazy_agent.ts";
+import { lineFormat, LogOutput } from "./log_output.ts";
 import { openChannel } from "./open_channel.ts";
 import { giveUpPermissions } from "./permissions.ts";
 import { Pidfile } from "./pidfile.ts";
 import { serve } from "./serve.ts";
+import { onSignals } from "./signals.ts";
 import type { RestOptions } from "./start_rest.ts";
 import { versionLine } from "./version.ts";
 
 /** Long enough for a hypervisor's first request, which loading would hold up. */
 const REST_DELAY_MS = 50;
 
-/** The sub-command `run`: serves until SIGTERM or SIGINT. Gives the exit status. */
+/** The sub-command `run`: serves until a signal ends it. Gives the exit status. */
 export async function run(words: readonly string[]): Promise<number> {
   const commandLine = parseWords(words);
   if (hasFlag(commandLine, "help")) return print((await import("./run_help.ts")).runHelp());
@@ -47,13 +48,15 @@ export async function run(words: readonly string[]): Promise<number> {
   if (config.daemonize && !inBackground) return await startInBackground(words);
   giveUpPermissions(config);
 
-  const lines = new HeldBackLines();
+  using output = new LogOutput(libc, config.logfile, inBackground);
+  using lines = new HeldBackLines({
+    tellLost: (count, reason) => log.warn("log lines were lost", { lines: count, reason }),
+  });
   const format = await lineFormat(config);
-  const sink: LogSink = (line) => lines.write(line);
-  using log = new RepeatLimit(lineLog(format, sink, { level: config.logLevel }));
+  using log = new RepeatLimit(lineLog(format, lines.write, { level: config.logLevel }));
   const feed = new ActivityFeed(log);
   // Neither a level nor a limit keeps an audit line out.
-  using _audit = feed.subscribe(auditor(lineLog(format, sink), log));
+  using _audit = feed.subscribe(auditor(lineLog(format, lines.write), log));
   const { publish } = feed;
   await using agent = new LazyAgent({
     lists: { allow: config.allowRpcs, block: config.blockRpcs },
@@ -67,11 +70,17 @@ export async function run(words: readonly string[]): Promise<number> {
   // Before the log and the pidfile are opened: they may lie on what the last process left frozen.
   await thawLeftovers(agent, new FreezeMarker(config.statedir, (path) => files.exists(path)), log);
   // Before anything is made that must be removed at the end.
-  using _signals = onStopSignals(log, async () => {
-    await agent.stop();
-    await channel[Symbol.asyncDispose]();
+  using _signals = onSignals(log, {
+    stop: async () => {
+      await agent.stop();
+      await channel[Symbol.asyncDispose]();
+    },
+    reopenLog: config.logfile === undefined
+      ? undefined
+      : () => lines.unlessHeld(() => reopenLog(output, lines, log)),
   });
-  lines.sendTo(openLog(config, inBackground));
+  output.open();
+  lines.sendTo(output);
   using _pidfile = config.pidfile === undefined ? undefined : new Pidfile(libc, config.pidfile);
   await using channel = openChannel(config, { libc, files, log, publish });
   let portLoopEnded = false;
@@ -85,6 +94,7 @@ export async function run(words: readonly string[]): Promise<number> {
     config,
     feed,
     log,
+    logLinesLost: () => lines.lost,
     portLoopEnded: () => portLoopEnded,
   });
   await served;
@@ -130,45 +140,13 @@ function startRestLater(agent: LazyAgent, options: Omit<RestOptions, "agent">): 
   return stack;
 }
 
-/** What log lines look like; colours are for people at a terminal who do not refuse them. */
-async function lineFormat({ logFormat, logfile }: Config): Promise<LineFormat> {
-  if (logFormat === "json") return jsonLine;
-  const { textLine } = await import("../telemetry/text_line.ts");
-  const refused = (Deno.env.get("NO_COLOR") ?? "") !== "";
-  return textLine(logfile === undefined && Deno.stderr.isTerminal() && !refused);
-}
-
-/** Where log lines go. */
-function openLog(config: Config, inBackground: boolean): LogSink {
-  const encoder = new TextEncoder();
-  if (config.logfile === undefined) {
-    if (inBackground) return () => {};
-    return (line) => Deno.stderr.writeSync(encoder.encode(line));
-  }
-  let file: Deno.FsFile;
+function reopenLog(output: LogOutput, lines: HeldBackLines, log: Log): void {
   try {
-    file = Deno.openSync(config.logfile, { append: true, create: true });
+    output.open();
+    lines.sendTo(output);
+    log.info("log file reopened");
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
-    throw new ConfigError(`cannot write the log file ${config.logfile}: ${reason}`);
+    log.error("the last log file stays in use", { reason });
   }
-  return (line) => file.writeSync(encoder.encode(line));
-}
-
-/** Calls `stop` for each signal that ends the agent; the event loop does, so what is under way goes on. */
-function onStopSignals(log: Log, stop: () => Promise<void>): Disposable {
-  const signals = ["SIGTERM", "SIGINT"] as const;
-  const listeners = signals.map((signal) => {
-    const listener = async () => {
-      log.info("stopping", { signal });
-      await stop();
-    };
-    Deno.addSignalListener(signal, listener);
-    return { signal, listener };
-  });
-  return {
-    [Symbol.dispose]: () => {
-      for (const { signal, listener } of listeners) Deno.removeSignalListener(signal, listener);
-    },
-  };
 }

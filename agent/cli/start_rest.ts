@@ -13,6 +13,8 @@ export interface RestOptions {
   readonly agent: Agent;
   readonly feed: ActivityFeed;
   readonly log: Log;
+  /** How many log lines were lost since the start. */
+  readonly logLinesLost: () => number;
   /** Whether the loop that serves the port has ended. */
   readonly portLoopEnded: () => boolean;
 }
@@ -22,7 +24,7 @@ export interface RestOptions {
  * Kubernetes events. It goes into `stack`, which may be disposed of meanwhile.
  */
 export async function startRest(
-  { config, agent, feed, log, portLoopEnded }: RestOptions,
+  { config, agent, feed, log, logLinesLost, portLoopEnded }: RestOptions,
   stack: AsyncDisposableStack,
 ): Promise<void> {
   const { listenAddress: address, talosconfig } = config;
@@ -41,6 +43,7 @@ export async function startRest(
       versionLine: versionLine(),
       processStatistics: () => processStatistics(agent.files),
       guardWatches: () => agent.guardLock.isHeld(),
+      logLinesLost,
       portLoopEnded,
       checkCredentials: talosconfig === undefined
         ? undefined

@@ -31,7 +31,9 @@ export const OPTIONS: readonly Option[] = [
     short: "l",
     kind: "string",
     placeholder: "FILE",
-    help: "append log lines to FILE instead of writing them to standard error",
+    help:
+      "append log lines to FILE instead of writing them to standard error; SIGHUP opens it anew, " +
+      "and without it ends the agent as SIGTERM does",
     qemuGa: true,
   },
   {

@@ -96,12 +96,16 @@ export const Errno = {
   ENOTDIR: 20,
   EINVAL: 22,
   ENOTTY: 25,
+  EFBIG: 27,
+  ENOSPC: 28,
   EPIPE: 32,
   ENOTSOCK: 88,
   EOPNOTSUPP: 95,
   ECONNABORTED: 103,
   ECONNRESET: 104,
+  ENOBUFS: 105,
   ECONNREFUSED: 111,
+  EDQUOT: 122,
 } as const;
 
 /**
@@ -209,6 +213,24 @@ export class Libc implements Disposable {
   /** The error for an error number. */
   errorOf(errno: number, what: string): LibcError {
     return new LibcError(what, errno, this.explain(errno));
+  }
+
+  /**
+   * Makes a call whose errno decides what happens next. Deno can change errno between a call and the
+   * look at it, so one that is not `expected` is believed only when the call, made again, fails with it
+   * again. A call that may not be made twice is not for this.
+   *
+   * @returns the result, or minus the errno
+   */
+  outcome(call: () => number, expected: readonly number[]): number {
+    let last = 0;
+    for (let attempt = 1;; attempt++) {
+      const result = call();
+      if (result >= 0) return result;
+      const errno = this.errno();
+      if (errno === last || attempt === ERRNO_ATTEMPTS || expected.includes(errno)) return -errno;
+      last = errno;
+    }
   }
 
   /** Gives the result of a call back, or throws what it failed with when it is negative. */

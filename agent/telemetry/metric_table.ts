@@ -178,6 +178,11 @@ export const METRICS = {
     type: "counter",
     help: "How often the credentials for Talos could not be read",
   },
+  qga_log_lines_lost_total: {
+    type: "counter",
+    help:
+      "Log lines lost because they could not be written: the disk was full, or nobody read them",
+  },
   process_cpu_seconds_total: {
     type: "counter",
     help: "User and system time of the agent's process, in seconds",

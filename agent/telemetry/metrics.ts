@@ -18,6 +18,8 @@ export interface MetricsOptions {
   readonly processStatistics: () => ProcessStatistics;
   /** Whether a guard watches now. */
   readonly guardWatches: () => boolean;
+  /** How many log lines were lost since the start. */
+  readonly logLinesLost: () => number;
   /** The clock, in milliseconds since the epoch; for tests. */
   readonly now?: () => number;
 }
@@ -131,6 +133,7 @@ export class Metrics {
       this.#set("qga_last_request_timestamp_seconds", this.#lastRequest / 1000);
     }
     this.#set("qga_guard_watching", this.#options.guardWatches() ? 1 : 0);
+    this.#replace("qga_log_lines_lost_total", this.#options.logLinesLost());
     const process = this.#options.processStatistics();
     this.#replace("process_cpu_seconds_total", process.cpuSeconds);
     this.#set("process_resident_memory_bytes", process.residentBytes);

@@ -19,6 +19,7 @@ function metricsOf(...activities: readonly Activity[]): Metrics {
     deno: "2.6.10",
     processStatistics: () => PROCESS,
     guardWatches: () => true,
+    logLinesLost: () => 7,
     now: () => 100_000,
   });
   for (const activity of activities) metrics.take(activity);
@@ -96,6 +97,7 @@ Deno.test("requests are counted by command and outcome, and timed by family", as
   );
   assert.equal(values.get("qga_blocked_commands_total"), 1);
   assert.equal(values.get("qga_parse_errors_total"), 1);
+  assert.equal(values.get("qga_log_lines_lost_total"), 7);
   assert.equal(values.get("qga_received_bytes_total"), 20);
   assert.equal(values.get("qga_sent_bytes_total"), 15);
   assert.equal(values.get("qga_last_request_timestamp_seconds"), 100);

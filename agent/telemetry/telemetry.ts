@@ -18,6 +18,8 @@ export interface TelemetryOptions {
   readonly processStatistics: () => ProcessStatistics;
   /** Whether a guard watches now. */
   readonly guardWatches: () => boolean;
+  /** How many log lines were lost since the start. */
+  readonly logLinesLost: () => number;
   /** Whether the loop that serves the hypervisor has come to an end. */
   readonly portLoopEnded: () => boolean;
   /** See `ReadinessOptions`. */
@@ -35,6 +37,7 @@ export function startTelemetry(options: TelemetryOptions): Disposable {
     deno: Deno.version.deno,
     processStatistics: options.processStatistics,
     guardWatches: options.guardWatches,
+    logLinesLost: options.logLinesLost,
   });
   const readiness = new Readiness(options);
   const handler = pages({ metrics, readiness, portLoopEnded, version: versionLine });
