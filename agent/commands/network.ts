@@ -7,7 +7,6 @@ import { defineListCommand } from "../protocol/command.ts";
 import type { ItemStep } from "../protocol/json_items.ts";
 import type { JsonObject } from "../protocol/json_value.ts";
 import type { CommandContext } from "./context.ts";
-import { tellKernelErrorsOf } from "./kernel_error.ts";
 
 /** QAPI guest-network-get-interfaces. */
 export const guestNetworkGetInterfaces = defineListCommand(
@@ -33,7 +32,7 @@ export const guestNetworkGetRoute = defineListCommand(
     arguments: {},
     reply: "value",
   },
-  (_values, { host }: CommandContext) => tellKernelErrorsOf(routeReplies(host)),
+  (_values, { host }: CommandContext) => routeReplies(host),
 );
 
 /**
