@@ -227,7 +227,7 @@ Deno.test("files are opened and programs run once they are allowed", async () =>
   });
 });
 
-Deno.test("what a killed agent left frozen is thawed at the next start, by a thread", async () => {
+Deno.test("what a killed agent left frozen is thawed at the next start, and told", async () => {
   // A root without mounts: the machine that runs this is not frozen.
   const directory = await Deno.makeTempDir();
   const marker = `${directory}/qga.state.isfrozen`;
@@ -239,6 +239,7 @@ Deno.test("what a killed agent left frozen is thawed at the next start, by a thr
     equal(exists(marker), false);
     equal(await client.execute("guest-fsfreeze-status"), "thawed");
     deepEqual(await client.execute("guest-fstrim"), { paths: [] });
+    await rejects(client.execute("guest-fsfreeze-thaw"), /when the agent was started again/);
     equal(await client.execute("guest-fsfreeze-thaw"), 0);
     await rejects(client.execute("guest-fsfreeze-freeze"), /no file system to freeze/);
   }

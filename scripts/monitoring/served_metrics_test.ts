@@ -36,6 +36,14 @@ class MonitoredAgent implements AsyncDisposable {
     const target = `127.0.0.1:${freePort()}`;
     await Deno.mkdir(`${directory}/root`);
     await Deno.writeTextFile(`${directory}/config`, await api.talosconfig());
+    // A freeze before this agent's start: this machine is not frozen.
+    await Deno.writeTextFile(
+      `${directory}/qga.state.last-freeze`,
+      JSON.stringify({
+        ...{ since: Date.now() - 5_000, until: Date.now(), seconds: 5, count: 2 },
+        ...{ endedBy: "command", reported: true, told: false },
+      }),
+    );
     const agent = await RunningAgent.startIn(directory, [
       ...["-t", directory, "--path-rootfs", `${directory}/root`, "--listen-address", target],
       ...["--talosconfig", directory, "--talos-endpoint", api.endpoint],
@@ -126,7 +134,7 @@ Deno.test("Prometheus scrapes the agent, evaluates every panel and alert, and fi
   }
   // Each panel shows something of an agent that has worked.
   deepEqual(empty, []);
-  deepEqual(await prometheus.rules(), { count: 7, unhealthy: [] });
+  deepEqual(await prometheus.rules(), { count: 8, unhealthy: [] });
 
   await agent.stop();
   await prometheus.waitFor('ALERTS{alertname="QemuGuestAgentDown",node="node-1"}');
