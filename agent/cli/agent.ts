@@ -12,6 +12,7 @@ import { HandleNumbers } from "../host/handle_numbers.ts";
 import { Host } from "../host/host.ts";
 import { KernelFiles } from "../host/kernel_files.ts";
 import type { Libc } from "../host/libc.ts";
+import { othersTurn } from "../host/others_turn.ts";
 import { atOnce } from "../host/steps.ts";
 import { setTcpNoDelay } from "../host/tcp_no_delay.ts";
 import { trimFileSystems } from "../host/trim.ts";
@@ -106,6 +107,7 @@ export class Agent implements AsyncDisposable {
       },
       log,
       publish,
+      () => othersTurn(libc),
     );
   }
 
