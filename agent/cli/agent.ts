@@ -16,6 +16,7 @@ import { Host } from "../host/host.ts";
 import { KernelFiles } from "../host/kernel_files.ts";
 import type { Libc } from "../host/libc.ts";
 import { readMonotonicClock } from "../host/monotonic_clock.ts";
+import { othersTurn } from "../host/others_turn.ts";
 import { atOnce } from "../host/steps.ts";
 import { setTcpNoDelay } from "../host/tcp_no_delay.ts";
 import { Dispatcher } from "../protocol/dispatcher.ts";
@@ -115,6 +116,7 @@ export class Agent implements AsyncDisposable {
       },
       log,
       publish,
+      () => othersTurn(libc),
     );
   }
 

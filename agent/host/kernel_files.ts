@@ -66,9 +66,9 @@ export class KernelFiles {
   *readChunks(path: string): Generator<Uint8Array, void, void> {
     const fd = this.#open(path, OpenFlag.RDONLY);
     if (fd < 0) throw this.#libc.lastError(`open ${path}`);
+    // Its own: others use the common one between two chunks.
+    const buffer = new Uint8Array(CHUNK_SIZE);
     try {
-      // Its own: others use the common one between two chunks.
-      const buffer = new Uint8Array(CHUNK_SIZE);
       for (;;) {
         const count = this.#libc.frequent.read(fd, buffer, CHUNK_LENGTH);
         if (count < 0) throw this.#libc.lastError(`read ${path}`);
@@ -77,6 +77,8 @@ export class KernelFiles {
       }
     } finally {
       this.#libc.frequent.close(fd);
+      // At once, not by the next garbage collection.
+      buffer.buffer.transfer(0);
     }
   }
 

@@ -1,5 +1,6 @@
 import type { Command } from "./command.ts";
 import { JsonItems } from "./json_items.ts";
+import { JsonWriter } from "./json_writer.ts";
 import type { JsonMessage } from "./json_message_stream.ts";
 import { isJsonObject, type JsonObject, type JsonValue } from "./json_value.ts";
 import type { Policy } from "./policy.ts";
@@ -45,19 +46,23 @@ export class Dispatcher<Context> {
   readonly #context: Context;
   readonly #log: Log;
   readonly #publish: Publish;
+  readonly #othersTurn: () => Promise<void>;
 
+  /** `othersTurn` lets the event loop do what else there is to do, while a long list is made. */
   constructor(
     commands: Iterable<Command<Context>>,
     policy: Policy,
     context: Context,
     log: Log,
     publish: Publish,
+    othersTurn: () => Promise<void> = timerTurn,
   ) {
     this.#commands = new Map(Array.from(commands, (command) => [command.name, command]));
     this.#policy = policy;
     this.#context = context;
     this.#log = log;
     this.#publish = publish;
+    this.#othersTurn = othersTurn;
   }
 
   /** All commands with their state now. */
@@ -162,19 +167,22 @@ export class Dispatcher<Context> {
     command: string,
     done: Done,
   ): Promise<Reply> {
-    const pieces = replyPieces(items, id);
+    const writer = new JsonWriter();
+    const pieces = replyPieces(writer, items, id, this.#othersTurn);
     const first = await pieces.next();
-    if (first.done !== true) return this.#pieces(first, pieces, command, done);
+    if (first.done !== true) return this.#pieces(writer, first, pieces, command, done);
     done("success");
     return first.value;
   }
 
   async *#pieces(
+    writer: JsonWriter,
     first: IteratorResult<Uint8Array, Uint8Array>,
     others: AsyncGenerator<Uint8Array, Uint8Array, void>,
     command: string,
     done: Done,
   ): AsyncGenerator<Uint8Array, void, void> {
+    using _memory = writer;
     let error: string | undefined;
     try {
       for (let piece = first;; piece = await others.next()) {
@@ -225,6 +233,10 @@ function readRequest(value: JsonValue): Request {
   }
   if (name === undefined) throw new QapiError("QMP input lacks member 'execute'");
   return { name, wireArguments };
+}
+
+async function timerTurn(): Promise<void> {
+  await new Promise((resolve) => setTimeout(resolve, 0));
 }
 
 /** Lets go of a reply that nobody waits for. */

@@ -35,7 +35,7 @@ const decoder = new TextDecoder("latin1");
  * Writes JSON values as bytes, one behind the other, without a string for the whole: a reply can have
  * thousands of parts. See `writeJson` for the form.
  */
-export class JsonWriter {
+export class JsonWriter implements Disposable {
   #bytes = new Uint8Array(FIRST_SIZE);
   #length = 0;
 
@@ -52,6 +52,14 @@ export class JsonWriter {
   /** Begins anew, in the same memory. */
   clear(): void {
     this.#length = 0;
+  }
+
+  /**
+   * Gives the memory back at once, and not by a garbage collection some time; nothing may be written
+   * afterwards, and what was written is gone.
+   */
+  [Symbol.dispose](): void {
+    this.#bytes.buffer.transfer(0);
   }
 
   /** Writes a text as it is, whose characters are below U+0100. */
@@ -165,9 +173,9 @@ export class JsonWriter {
   #reserve(more: number): void {
     const needed = this.#length + more;
     if (needed <= this.#bytes.length) return;
-    const larger = new Uint8Array(Math.max(needed, 2 * this.#bytes.length));
-    larger.set(this.#bytes.subarray(0, this.#length));
-    this.#bytes = larger;
+    const size = Math.max(needed, 2 * this.#bytes.length);
+    // The old memory is given back at once, not by the next garbage collection.
+    this.#bytes = new Uint8Array(this.#bytes.buffer.transfer(size));
   }
 }
 
