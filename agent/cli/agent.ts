@@ -14,6 +14,7 @@ import { KernelFiles } from "../host/kernel_files.ts";
 import type { Libc } from "../host/libc.ts";
 import { setTcpNoDelay } from "../host/tcp_no_delay.ts";
 import { trimFileSystems } from "../host/trim.ts";
+import { type MemoryLimits, QEMU_LIMITS } from "../memory/memory_limits.ts";
 import { Dispatcher } from "../protocol/dispatcher.ts";
 import { Policy } from "../protocol/policy.ts";
 import { TalosPower } from "../talos/power.ts";
@@ -33,8 +34,15 @@ export class Agent implements AsyncDisposable {
   readonly #guestProcesses: GuestProcesses;
   readonly #stopping = new AbortController();
 
-  /** `heldBack` is what holds the lines of `log` back. */
-  constructor(config: Config, log: Log, heldBack: HeldBack, libc: Libc, publish: Publish) {
+  /** `heldBack` is what holds the lines of `log` back; `limits` bound what clients' data may take. */
+  constructor(
+    config: Config,
+    log: Log,
+    heldBack: HeldBack,
+    libc: Libc,
+    publish: Publish,
+    limits: MemoryLimits = QEMU_LIMITS,
+  ) {
     ignoreProxies();
     this.libc = libc;
     this.files = new KernelFiles(this.libc);
@@ -68,8 +76,9 @@ export class Agent implements AsyncDisposable {
       root: config.pathRootfs,
       numbers: new HandleNumbers(config.statedir),
       log,
+      readBytes: limits.readBytes,
     });
-    this.#guestProcesses = new GuestProcesses(this.libc, log);
+    this.#guestProcesses = new GuestProcesses(this.libc, log, limits);
     const selection = { include: config.fsfreezeInclude, exclude: config.fsfreezeExclude };
     const mounts = () => host.blockDeviceMounts(selection);
     const startThread = () => FileSystemThread.start();

@@ -1,6 +1,12 @@
 import type { Channel, Session } from "../channel/channel.ts";
 import type { Dispatcher } from "../protocol/dispatcher.ts";
-import { type JsonMessage, JsonMessageStream } from "../protocol/json_message_stream.ts";
+import {
+  type JsonLimits,
+  type JsonMessage,
+  JsonMessageStream,
+  QEMU_JSON_LIMITS,
+} from "../protocol/json_message_stream.ts";
+import type { Reply } from "../protocol/reply.ts";
 import type { Publish } from "../telemetry/activity.ts";
 import type { Log } from "../telemetry/log.ts";
 
@@ -17,7 +23,7 @@ const GIVEN_UP = Symbol("the client waits no more");
 /** What the loop asks of a dispatcher. */
 export type MessageHandler = Pick<
   Dispatcher<unknown>,
-  "dispatch" | "mayTakeLong" | "resynchronizes" | "runsBeside"
+  "answer" | "dispatch" | "mayTakeLong" | "resynchronizes" | "runsBeside"
 >;
 
 /** Gives what handles a message. */
@@ -37,23 +43,31 @@ export async function serve(
   handlerOf: HandlerOf,
   log: Log,
   publish: Publish,
+  limits: JsonLimits = QEMU_JSON_LIMITS,
 ): Promise<void> {
   const requests = new Requests(handlerOf, log);
   for await (const session of channel.sessions()) {
     const path = session.client;
     log.debug("client connected", { client: path });
     publish({ kind: "port", state: "connected", path, reason: undefined });
-    const input = new SessionInput(session, publish);
+    const input = new SessionInput(session, publish, limits);
     while (!input.ended || input.waiting > 0) {
       const message = input.take();
       if (message === undefined) {
         await input.read();
         continue;
       }
-      const reply = await requests.run(message, input);
+      using reply = await requests.run(message, input);
       if (reply === undefined) continue;
-      if (await session.write(reply)) publish({ kind: "sent", bytes: reply.length });
-      else log.debug("reply dropped, the client has left", { bytes: reply.length });
+      let bytes = 0;
+      for (const piece of reply) {
+        if (!await session.write(piece)) {
+          log.debug("reply dropped, the client has left", { bytes });
+          break;
+        }
+        bytes += piece.length;
+      }
+      if (bytes > 0) publish({ kind: "sent", bytes });
     }
     log.debug("client left", { client: path });
     publish({ kind: "port", state: "waiting", path, reason: undefined });
@@ -68,12 +82,13 @@ class SessionInput {
   ended = false;
   readonly #session: Session;
   readonly #publish: Publish;
-  readonly #stream = new JsonMessageStream();
+  readonly #stream: JsonMessageStream;
   readonly #messages: JsonMessage[] = [];
   #reading: Promise<number> | undefined;
 
-  constructor(session: Session, publish: Publish) {
+  constructor(session: Session, publish: Publish, limits: JsonLimits) {
     this.client = session.client;
+    this.#stream = new JsonMessageStream(limits);
     this.#session = session;
     this.#publish = publish;
   }
@@ -129,15 +144,15 @@ class Requests {
   }
 
   /** The reply; undefined when there is none, or nobody who waits for it. */
-  async run(message: JsonMessage, input: SessionInput): Promise<Uint8Array | undefined> {
+  async run(message: JsonMessage, input: SessionInput): Promise<Reply | undefined> {
     const handler = await this.#handlerOf(message);
     const isAlone = this.#givenUp.size === 0;
     if (isAlone && !handler.mayTakeLong(message)) {
-      return await handler.dispatch(message, input.client);
+      return await handler.answer(message, input.client);
     }
     const wait = new AbortController();
     const running = isAlone || handler.runsBeside(message)
-      ? handler.dispatch(message, input.client)
+      ? handler.answer(message, input.client)
       : this.#runAlone(handler, message, input.client, wait.signal);
     const outcome = await this.#watch(running, handler, input);
     if (outcome !== GIVEN_UP) return outcome;
@@ -146,7 +161,10 @@ class Requests {
       client: input.client,
     });
     this.#givenUp.add(running);
-    void running.finally(() => this.#givenUp.delete(running));
+    void running.then((reply) => {
+      reply?.[Symbol.dispose]();
+      this.#givenUp.delete(running);
+    });
     return undefined;
   }
 
@@ -161,16 +179,16 @@ class Requests {
     message: JsonMessage,
     client: string,
     givenUp: AbortSignal,
-  ): Promise<Uint8Array | undefined> {
+  ): Promise<Reply | undefined> {
     await this.allDone();
-    return givenUp.aborted ? undefined : await handler.dispatch(message, client);
+    return givenUp.aborted ? undefined : await handler.answer(message, client);
   }
 
   async #watch(
-    running: Promise<Uint8Array | undefined>,
+    running: Promise<Reply | undefined>,
     handler: MessageHandler,
     input: SessionInput,
-  ): Promise<Uint8Array | undefined | typeof GIVEN_UP> {
+  ): Promise<Reply | undefined | typeof GIVEN_UP> {
     const started = performance.now();
     const late = Promise.withResolvers<typeof LATE>();
     const timer = setTimeout(() => late.resolve(LATE), LONG_COMMAND_MS);

@@ -1,5 +1,6 @@
 import { type ArgumentDeclarations, type ArgumentValues, checkMembers } from "./argument_type.ts";
-import type { JsonObject, JsonValue } from "./json_value.ts";
+import type { CommandResult } from "./command_result.ts";
+import type { JsonObject } from "./json_value.ts";
 
 /**
  * How a command answers: `value` with a return value, `delimited` with byte 0xFF before it
@@ -32,22 +33,30 @@ export interface CommandDeclaration<D extends ArgumentDeclarations> {
   readonly unblockable?: true;
 }
 
-/** A command as the dispatcher sees it. `Context` is what every handler gets beside its arguments. */
-export interface Command<Context> extends CommandDeclaration<ArgumentDeclarations> {
+/**
+ * A command as the dispatcher sees it. `Context` is what every handler gets beside its arguments,
+ * `Result` what it returns.
+ */
+export interface Command<Context, Result extends CommandResult = CommandResult>
+  extends CommandDeclaration<ArgumentDeclarations> {
   /**
    * Checks the arguments and runs the command. What a command with the reply kind `none` returns is
    * not sent.
    *
    * @throws QapiError for wrong arguments, and whatever the handler throws
    */
-  execute(wireArguments: JsonObject, context: Context): JsonValue | Promise<JsonValue>;
+  execute(wireArguments: JsonObject, context: Context): Result | Promise<Result>;
 }
 
 /** Joins a declaration and its handler. */
-export function defineCommand<Context, D extends ArgumentDeclarations>(
+export function defineCommand<
+  Context,
+  D extends ArgumentDeclarations,
+  Result extends CommandResult,
+>(
   declaration: CommandDeclaration<D>,
-  handler: (values: ArgumentValues<D>, context: Context) => JsonValue | Promise<JsonValue>,
-): Command<Context> {
+  handler: (values: ArgumentValues<D>, context: Context) => Result | Promise<Result>,
+): Command<Context, Result> {
   return {
     ...declaration,
     execute: (wireArguments, context) =>

@@ -1,9 +1,9 @@
 import type { Command } from "./command.ts";
 import type { JsonMessage } from "./json_message_stream.ts";
 import { isJsonObject, type JsonObject, type JsonValue } from "./json_value.ts";
-import { writeJson } from "./json_writer.ts";
 import type { Policy } from "./policy.ts";
 import { QapiError } from "./qapi_error.ts";
+import { Reply } from "./reply.ts";
 import { type Publish, type RequestOutcome, UNKNOWN_COMMAND } from "../telemetry/activity.ts";
 import type { Log } from "../telemetry/log.ts";
 
@@ -22,8 +22,6 @@ interface Request {
 }
 
 const NO_ARGUMENTS: JsonObject = {};
-const SHORT = 64;
-const encoder = new TextEncoder();
 
 /**
  * Runs requests: finds the command, asks the policy, checks the arguments, runs the handler, and makes
@@ -63,13 +61,27 @@ export class Dispatcher<Context> {
    * Handles one message of the stream, and publishes what came of it.
    *
    * @param client who has sent it, for the audit lines
-   * @returns the reply, a line of ASCII JSON (after byte 0xFF where the command has it so), or
-   * undefined when there is none. It never throws for what a client or a handler does.
+   * @returns the whole reply, or undefined when there is none; see `answer`
    */
-  async dispatch(message: JsonMessage, client?: string): Promise<Uint8Array | undefined> {
+  async dispatch(
+    message: JsonMessage,
+    client?: string,
+  ): Promise<Uint8Array<ArrayBuffer> | undefined> {
+    return (await this.answer(message, client))?.toBytes();
+  }
+
+  /**
+   * Handles one message of the stream, and publishes what came of it.
+   *
+   * @param client who has sent it, for the audit lines
+   * @returns the reply, a line of ASCII JSON (after byte 0xFF where the command has it so), or
+   * undefined when there is none. It is the caller's to dispose of. It never throws for what a client
+   * or a handler does.
+   */
+  async answer(message: JsonMessage, client?: string): Promise<Reply | undefined> {
     if ("error" in message) {
       this.#publish({ kind: "parse-error" });
-      return errorReply(new QapiError(message.error), undefined);
+      return Reply.failure(new QapiError(message.error), undefined);
     }
     const started = performance.now();
     const { value } = message;
@@ -91,16 +103,16 @@ export class Dispatcher<Context> {
         );
         this.#log.debug("command blocked", { command, reason: disabled });
         done("blocked", error.message);
-        return errorReply(error, id);
+        return Reply.failure(error, id);
       }
       const result = await found.execute(wireArguments, this.#context);
       done("success");
       if (found.reply === "none") return undefined;
-      return successReply(result, id, found.reply === "delimited");
+      return Reply.success(result, id, found.reply === "delimited");
     } catch (error) {
       const qapiError = this.#asQapiError(error, command);
       done("error", qapiError.message);
-      return errorReply(qapiError, id);
+      return Reply.failure(qapiError, id);
     }
   }
 
@@ -177,32 +189,4 @@ function readRequest(value: JsonValue): Request {
   }
   if (name === undefined) throw new QapiError("QMP input lacks member 'execute'");
   return { name, wireArguments };
-}
-
-function successReply(
-  result: JsonValue,
-  id: JsonValue | undefined,
-  delimited: boolean,
-): Uint8Array {
-  const text = id === undefined
-    ? `{"return": ${writeJson(result)}}\n`
-    : `{"return": ${writeJson(result)}, "id": ${writeJson(id)}}\n`;
-  return latin1Bytes(delimited ? `\u00ff${text}` : text);
-}
-
-function errorReply(error: QapiError, id: JsonValue | undefined): Uint8Array {
-  const reply = {
-    error: { class: error.errorClass, desc: error.message },
-    ...(id === undefined ? {} : { id }),
-  };
-  return latin1Bytes(`${writeJson(reply)}\n`);
-}
-
-/** The bytes of a text whose characters are below U+0100, as all of a reply are. */
-function latin1Bytes(text: string): Uint8Array {
-  const bytes = new Uint8Array(text.length);
-  // An encoder's call costs more than a short text, which most replies are.
-  if (text.length > SHORT && encoder.encodeInto(text, bytes).read === text.length) return bytes;
-  for (let index = 0; index < text.length; index++) bytes[index] = text.charCodeAt(index);
-  return bytes;
 }

@@ -1,6 +1,8 @@
+import { inMebibytes } from "../memory/memory_limits.ts";
 import { JsonLexer, type TokenKind, type TokenSink } from "./json_lexer.ts";
 import type { JsonValue } from "./json_value.ts";
 import { JsonValueBuilder } from "./json_value_builder.ts";
+import { LONGEST_MESSAGE } from "./qapi_error.ts";
 
 /** One top-level value of the stream, or what made it unusable (QEMU's text). */
 export type JsonMessage =
@@ -15,6 +17,8 @@ export interface JsonLimits {
   readonly tokenCount: number;
   /** Brackets open at the same time. */
   readonly nesting: number;
+  /** Why the bounds of bytes and tokens are narrower than QEMU's, as a clause; left out when they are not. */
+  readonly reason?: string | undefined;
 }
 
 /** The limits of QEMU's JSON message parser. */
@@ -76,9 +80,14 @@ export class JsonMessageStream implements TokenSink {
     if (!this.#isOpen()) this.#finish();
   }
 
+  /** Called by the lexer: what is left of the message's share, nothing of one that is given up. */
+  get mostTokenBytes(): number {
+    return this.#overLimit ? 0 : this.#limits.tokenBytes - this.#tokenBytes;
+  }
+
   /** Called by the lexer. */
   tokenTooLong(): void {
-    if (!this.#overLimit) this.#exceed("JSON token size limit exceeded");
+    if (!this.#overLimit) this.#exceedSize();
     if (!this.#isOpen()) this.#finish();
   }
 
@@ -88,12 +97,24 @@ export class JsonMessageStream implements TokenSink {
 
   #checkLimits(): void {
     if (this.#tokenBytes > this.#limits.tokenBytes) {
-      this.#exceed("JSON token size limit exceeded");
+      this.#exceedSize();
     } else if (this.#tokenCount > this.#limits.tokenCount) {
-      this.#exceed("JSON token count limit exceeded");
+      this.#exceedBound("JSON token count limit exceeded", `${this.#limits.tokenCount} tokens`);
     } else if (this.#braces + this.#brackets > this.#limits.nesting) {
       this.#exceed("JSON nesting depth limit exceeded");
     }
+  }
+
+  #exceedSize(): void {
+    this.#exceedBound("JSON token size limit exceeded", inMebibytes(this.#limits.tokenBytes));
+  }
+
+  /** The words are QEMU's, and more where the bound is not QEMU's. */
+  #exceedBound(error: string, bound: string): void {
+    const { reason } = this.#limits;
+    this.#exceed(
+      reason === undefined ? error : `${error}: a request can have ${bound} here, ${reason}`,
+    );
   }
 
   #exceed(error: string): void {
@@ -125,8 +146,12 @@ export class JsonMessageStream implements TokenSink {
   }
 }
 
-/** Text as QEMU prints it: it ends at the first NUL, and bytes that are no UTF-8 become U+FFFD. */
+/**
+ * Text as QEMU prints it: it ends at the first NUL, and bytes that are no UTF-8 become U+FFFD. Of a long
+ * one no more than an error shows.
+ */
 function asCString(text: Uint8Array): string {
   const end = text.indexOf(0);
-  return diagnostic.decode(end < 0 ? text : text.subarray(0, end));
+  const shown = end < 0 ? text.length : end;
+  return diagnostic.decode(text.subarray(0, Math.min(shown, LONGEST_MESSAGE + 1)));
 }

@@ -1,6 +1,9 @@
 /** The error classes of QAPI that a guest agent uses. */
 export type QapiErrorClass = "GenericError" | "CommandNotFound";
 
+/** Longer messages are cut off: they repeat what a client has sent, which can be megabytes. */
+export const LONGEST_MESSAGE = 4096;
+
 /**
  * A failure that is reported to the client as `{"error": {"class": ..., "desc": ...}}`. The message
  * is the `desc`: it says what failed, on what, and what the user can do.
@@ -15,7 +18,10 @@ export class QapiError extends Error {
     errorClass: QapiErrorClass = "GenericError",
     options?: ErrorOptions,
   ) {
-    super(message, options);
+    super(
+      message.length > LONGEST_MESSAGE ? `${message.slice(0, LONGEST_MESSAGE)}...` : message,
+      options,
+    );
     this.errorClass = errorClass;
   }
 }
