@@ -5,6 +5,7 @@ import type { HandleNumbers } from "./handle_numbers.ts";
 import { Errno, type Libc, LibcError, OpenFlag } from "./libc.ts";
 import { openInRoot } from "./open_in_root.ts";
 
+const PATH_MAX = 4096;
 const ANYBODY_READS_AND_WRITES = 0o666;
 
 /** The flags of open(2) for each mode of fopen(3), without the `b`, which means nothing here. */
@@ -77,6 +78,10 @@ export class GuestFiles implements Disposable {
     const { libc, numbers, log, readBytes = QEMU_LIMITS.readBytes } = this.#options;
     const flags = modeFlags(mode);
     const what = `failed to open file '${path}' (mode: '${mode}')`;
+    // Megabytes need not be copied to be refused.
+    if (path.length > PATH_MAX) {
+      throw new LibcError(what, Errno.ENAMETOOLONG, libc.explain(Errno.ENAMETOOLONG));
+    }
     // C would open what stands before the NUL; no file has such a name.
     if (path.includes("\0")) throw new LibcError(what, Errno.ENOENT, libc.explain(Errno.ENOENT));
     // Before the file: its truncation could not be undone.

@@ -97,6 +97,7 @@ export const Errno = {
   EINVAL: 22,
   ENOTTY: 25,
   EPIPE: 32,
+  ENAMETOOLONG: 36,
   ENOTSOCK: 88,
   EOPNOTSUPP: 95,
   ECONNABORTED: 103,

@@ -6,8 +6,13 @@ import { LONGEST_MESSAGE } from "./qapi_error.ts";
 
 /** One top-level value of the stream, or what made it unusable (QEMU's text). */
 export type JsonMessage =
-  | { readonly value: JsonValue }
-  | { readonly error: string };
+  | (MessageSize & { readonly value: JsonValue })
+  | (MessageSize & { readonly error: string });
+
+interface MessageSize {
+  /** Set when it took more than a megabyte to read it. */
+  readonly isLarge?: true;
+}
 
 /** Bounds of one message; QEMU's are the default. */
 export interface JsonLimits {
@@ -28,6 +33,9 @@ export const QEMU_JSON_LIMITS: JsonLimits = {
   nesting: 1024,
 };
 
+/** From as many bytes on a message is large, and so much a token counts for the memory that it takes. */
+const LARGE = 1024 * 1024;
+const TOKEN_BYTES = 64;
 const diagnostic = new TextDecoder("utf-8", { ignoreBOM: true });
 
 /**
@@ -120,7 +128,7 @@ export class JsonMessageStream implements TokenSink {
   #exceed(error: string): void {
     this.#overLimit = true;
     this.#builder.abandon();
-    this.#messages.push({ error });
+    this.#messages.push(this.#withSize({ error }));
   }
 
   #finish(): void {
@@ -132,8 +140,13 @@ export class JsonMessageStream implements TokenSink {
   }
 
   #emit(message: JsonMessage): void {
-    this.#messages.push(message);
+    this.#messages.push(this.#withSize(message));
     this.#startAfresh();
+  }
+
+  #withSize(message: JsonMessage): JsonMessage {
+    const size = this.#tokenBytes + TOKEN_BYTES * this.#tokenCount;
+    return size < LARGE && !this.#overLimit ? message : { ...message, isLarge: true };
   }
 
   #startAfresh(): void {

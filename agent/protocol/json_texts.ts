@@ -3,11 +3,11 @@ import type { JsonArray, JsonValue } from "./json_value.ts";
 import { writeJson } from "./json_writer.ts";
 
 /** A long string is written by pieces of as many characters, each of which can become six. */
-const CHARACTERS_A_PIECE = 8 * 1024;
+const CHARACTERS_A_PIECE = 1024;
 /** Bytes are written by pieces of as many: whole groups of three, so that no padding gets in between. */
 const BYTES_A_PIECE = 36 * 1024;
 /** No piece of text has more characters, but the text of a number or a short string. */
-export const LONGEST_PIECE = 6 * CHARACTERS_A_PIECE;
+export const LONGEST_PIECE = 48 * 1024;
 
 /** An array or object that is being written. */
 interface Container {

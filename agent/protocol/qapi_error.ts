@@ -18,10 +18,13 @@ export class QapiError extends Error {
     errorClass: QapiErrorClass = "GenericError",
     options?: ErrorOptions,
   ) {
-    super(
-      message.length > LONGEST_MESSAGE ? `${message.slice(0, LONGEST_MESSAGE)}...` : message,
-      options,
-    );
+    super(message.length > LONGEST_MESSAGE ? beginningOf(message) : message, options);
     this.errorClass = errorClass;
   }
+}
+
+/** A copy: what `slice` gives keeps the whole text in memory. */
+function beginningOf(message: string): string {
+  const bytes = new TextEncoder().encode(message.slice(0, LONGEST_MESSAGE));
+  return `${new TextDecoder().decode(bytes)}...`;
 }
