@@ -7,6 +7,7 @@ import {
   QEMU_JSON_LIMITS,
 } from "../protocol/json_message_stream.ts";
 import type { Reply } from "../protocol/reply.ts";
+import { collectGarbage } from "../memory/collect_garbage.ts";
 import type { Publish } from "../telemetry/activity.ts";
 import type { Log } from "../telemetry/log.ts";
 
@@ -28,16 +29,6 @@ export type MessageHandler = Pick<
 
 /** Gives what handles a message. */
 export type HandlerOf = (message: JsonMessage) => MessageHandler | Promise<MessageHandler>;
-
-/**
- * Cleans up JavaScript's memory, which otherwise waits until there is much more of it than a container
- * has: V8 does not know of the cgroup's limit. Takes some milliseconds, and does nothing where V8 was
- * started without `--expose-gc`.
- */
-function collectGarbage(): void {
-  const { gc } = globalThis as { gc?: () => void };
-  gc?.();
-}
 
 /**
  * Serves a channel until it is disposed of: one session after the other, one request after the other,

@@ -86,6 +86,11 @@ Deno.test("mistakes have upstream's words", async () => {
       { path: "/bin/true", "capture-output": 1n },
       wrong("capture-output", "GuestExecCaptureOutput"),
     ],
+    [
+      { path: "/bin/true", arg: ["a".repeat(2 ** 20), "b".repeat(2 ** 20)] },
+      "path, arg and env of 2097161 characters in all are too long, the kernel takes 2097152: " +
+      "send data as input-data",
+    ],
     [{ path: "/bin/true", arg: ["a\0"] }, "path, arg and env cannot contain the character NUL"],
   ];
   const context = { guestProcesses: processes };

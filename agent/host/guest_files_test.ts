@@ -137,6 +137,7 @@ Deno.test("what cannot be opened is told in C's words", async () => {
     ["/dangling", "w", "No such file or directory"],
     ["/f\0x", "r", "No such file or directory"],
     [`/${"b".repeat(300)}`, "r", "File name too long"],
+    [`/${"a/".repeat(2100)}`, "r", "File name too long"],
   ];
   for (const [path, mode, reason] of cases) {
     assert.throws(() => fixture.files.open(path, mode), {

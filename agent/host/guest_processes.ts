@@ -12,6 +12,7 @@ const SIGKILL = 9;
 // The C library has a function for it since 2.36 only.
 const SYS_PIDFD_OPEN = 434n;
 
+const PATH_MAX = 4096;
 const READ_SIZE = 64 * 1024;
 const WRITE_SIZE = 64 * 1024;
 /** So often a pipe is read or written before the others and the rest of the agent have their turn. */
@@ -124,6 +125,10 @@ export class GuestProcesses implements AsyncDisposable {
    * files and the like
    */
   start({ path, args, env, input, capture }: ProcessRequest): number {
+    // Megabytes need not be copied and logged to be refused.
+    if (path.length > PATH_MAX) {
+      throw new SpawnError(path, this.#libc.explain(Errno.ENAMETOOLONG));
+    }
     if (input !== undefined) this.#checkRoomFor(input);
     this.#watch ??= this.#startWatching();
     using childEnds = new DisposableStack();

@@ -201,6 +201,7 @@ Deno.test("what cannot be executed is told at once", async () => {
     });
   }
   assert.equal(fixture.log.matching(/^program not started$/).length, cases.length);
+  assert.throws(() => fixture.start(`/${"a".repeat(4096)}`), /File name too long/);
 });
 
 Deno.test("input is fed as the program reads it, and then ends", async () => {

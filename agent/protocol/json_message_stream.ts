@@ -10,7 +10,7 @@ export type JsonMessage =
   | (MessageSize & { readonly error: string });
 
 interface MessageSize {
-  /** Set when it took more than a megabyte to read it. */
+  /** Set when it took some megabytes to read it, which should be given back. */
   readonly isLarge?: true;
 }
 
@@ -34,7 +34,7 @@ export const QEMU_JSON_LIMITS: JsonLimits = {
 };
 
 /** From as many bytes on a message is large, and so much a token counts for the memory that it takes. */
-const LARGE = 1024 * 1024;
+const LARGE = 2 * 1024 * 1024;
 const TOKEN_BYTES = 64;
 const diagnostic = new TextDecoder("utf-8", { ignoreBOM: true });
 

@@ -1,6 +1,7 @@
 import type { TokenKind } from "./json_lexer.ts";
 import { decodeJsonString, decodePlainJsonString, JsonStringError } from "./json_string.ts";
 import type { JsonValue } from "./json_value.ts";
+import { shortened } from "./qapi_error.ts";
 
 type MutableObject = { [key: string]: JsonValue };
 
@@ -110,8 +111,9 @@ export class JsonValueBuilder {
 
   #number(kind: "integer" | "float", text: string): void {
     const value = readNumber(kind, text);
-    if (value === Infinity || value === -Infinity) this.#error = `number ${text} is out of range`;
-    else this.#complete(value);
+    if (value === Infinity || value === -Infinity) {
+      this.#error = `number ${shortened(text)} is out of range`;
+    } else this.#complete(value);
   }
 
   #string(token: Uint8Array): void {
