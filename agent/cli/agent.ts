@@ -19,6 +19,7 @@ import { readMonotonicClock } from "../host/monotonic_clock.ts";
 import { othersTurn } from "../host/others_turn.ts";
 import { atOnce } from "../host/steps.ts";
 import { setTcpNoDelay } from "../host/tcp_no_delay.ts";
+import { type MemoryLimits, QEMU_LIMITS } from "../memory/memory_limits.ts";
 import { Dispatcher } from "../protocol/dispatcher.ts";
 import { Policy } from "../protocol/policy.ts";
 import { TalosPower } from "../talos/power.ts";
@@ -39,8 +40,15 @@ export class Agent implements AsyncDisposable {
   readonly #guestProcesses: GuestProcesses;
   readonly #stopping = new AbortController();
 
-  /** `heldBack` is what holds the lines of `log` back. */
-  constructor(config: Config, log: Log, heldBack: HeldBack, libc: Libc, publish: Publish) {
+  /** `heldBack` is what holds the lines of `log` back; `limits` bound what clients' data may take. */
+  constructor(
+    config: Config,
+    log: Log,
+    heldBack: HeldBack,
+    libc: Libc,
+    publish: Publish,
+    limits: MemoryLimits = QEMU_LIMITS,
+  ) {
     setUpConnections();
     this.libc = libc;
     this.files = new KernelFiles(this.libc);
@@ -74,8 +82,9 @@ export class Agent implements AsyncDisposable {
       root: config.pathRootfs,
       numbers: new HandleNumbers(config.statedir),
       log,
+      readBytes: limits.readBytes,
     });
-    this.#guestProcesses = new GuestProcesses(this.libc, log);
+    this.#guestProcesses = new GuestProcesses(this.libc, log, limits);
     const selection = { include: config.fsfreezeInclude, exclude: config.fsfreezeExclude };
     const mounts = () => atOnce(host.blockDeviceMounts(selection));
     const calls = new KernelFileSystemCalls(this.libc);

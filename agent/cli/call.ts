@@ -5,7 +5,7 @@ import { ConfigError } from "../config/config_error.ts";
 import type { Option } from "../config/option.ts";
 import { KernelFiles } from "../host/kernel_files.ts";
 import { Libc } from "../host/libc.ts";
-import type { Reply } from "../protocol/dispatcher.ts";
+import type { Reply } from "../protocol/reply.ts";
 import { OutputDescriptor } from "../host/output_descriptor.ts";
 import { isJsonObject, type JsonObject, type JsonValue } from "../protocol/json_value.ts";
 import { JsonMessageStream } from "../protocol/json_message_stream.ts";

@@ -2,6 +2,9 @@ import { ConfigError } from "../config/config_error.ts";
 import { FreezeMarker } from "../freeze/freeze_marker.ts";
 import { KernelFiles } from "../host/kernel_files.ts";
 import { Libc } from "../host/libc.ts";
+import { readMemoryLimit } from "../host/memory_cgroup.ts";
+import { memoryLimits } from "../memory/memory_limits.ts";
+import { QEMU_JSON_LIMITS } from "../protocol/json_message_stream.ts";
 import { ActivityFeed } from "../telemetry/activity.ts";
 import { auditor } from "../telemetry/audit.ts";
 import { HeldBackLines } from "../telemetry/held_back_lines.ts";
@@ -58,13 +61,14 @@ export async function run(words: readonly string[]): Promise<number> {
   // Neither a level nor a limit keeps an audit line out.
   using _audit = feed.subscribe(auditor(lineLog(format, lines.write), log));
   const { publish } = feed;
+  const limits = memoryLimits(readMemoryLimit(files));
   await using agent = new LazyAgent({
     lists: { allow: config.allowRpcs, block: config.blockRpcs },
     log,
     publish,
     load: async () => {
       const { Agent } = await import("./agent.ts");
-      return new Agent(config, log, lines, libc, publish);
+      return new Agent(config, log, lines, libc, publish, limits);
     },
   });
   // Before the log and the pidfile are opened: they may lie on what the last process left frozen.
@@ -84,11 +88,17 @@ export async function run(words: readonly string[]): Promise<number> {
   using _pidfile = config.pidfile === undefined ? undefined : new Pidfile(libc, config.pidfile);
   await using channel = openChannel(config, { libc, files, log, publish });
   let portLoopEnded = false;
-  const served = serve(channel, (message) => agent.handlerOf(message), log, publish)
+  const served = serve(channel, (message) => agent.handlerOf(message), log, publish, {
+    ...QEMU_JSON_LIMITS,
+    tokenBytes: limits.requestBytes,
+    tokenCount: limits.requestTokens,
+    reason: limits.reason,
+  })
     .finally(() => portLoopEnded = true);
   // The host may be waiting already.
   await Promise.race([served, nextTurn()]);
   if (inBackground) reportReady();
+  log.debug("limits of clients' data", { ...limits });
   log.info("agent started", { version: versionLine(), method: config.method });
   await using _rest = startRestLater(agent, {
     config,

@@ -1,6 +1,13 @@
 import type { Channel, Session } from "../channel/channel.ts";
-import { type Dispatcher, dropReply, type Reply } from "../protocol/dispatcher.ts";
-import { type JsonMessage, JsonMessageStream } from "../protocol/json_message_stream.ts";
+import type { Dispatcher } from "../protocol/dispatcher.ts";
+import {
+  type JsonLimits,
+  type JsonMessage,
+  JsonMessageStream,
+  QEMU_JSON_LIMITS,
+} from "../protocol/json_message_stream.ts";
+import { dropReply, type Reply } from "../protocol/reply.ts";
+import { collectGarbage } from "../memory/collect_garbage.ts";
 import type { Publish } from "../telemetry/activity.ts";
 import type { Log } from "../telemetry/log.ts";
 
@@ -37,34 +44,49 @@ export async function serve(
   handlerOf: HandlerOf,
   log: Log,
   publish: Publish,
+  limits: JsonLimits = QEMU_JSON_LIMITS,
 ): Promise<void> {
   const requests = new Requests(handlerOf, log);
+  const serveNext = async (input: SessionInput, session: Session): Promise<"large" | "small"> => {
+    const message = input.take();
+    if (message === undefined) {
+      await input.read();
+      return "small";
+    }
+    const reply = await requests.run(message, input);
+    if (reply !== undefined) {
+      const bytes = await send(reply, session, log);
+      if (bytes > 0) publish({ kind: "sent", bytes });
+    }
+    return message.isLarge ? "large" : "small";
+  };
   for await (const session of channel.sessions()) {
     const path = session.client;
     log.debug("client connected", { client: path });
     publish({ kind: "port", state: "connected", path, reason: undefined });
-    const input = new SessionInput(session, publish);
+    const input = new SessionInput(session, publish, limits);
     while (!input.ended || input.waiting > 0) {
-      const message = input.take();
-      if (message === undefined) {
-        await input.read();
-        continue;
-      }
-      const reply = await requests.run(message, input);
-      if (reply === undefined) continue;
-      for await (const bytes of reply instanceof Uint8Array ? [reply] : reply) {
-        if (await session.write(bytes)) {
-          publish({ kind: "sent", bytes: bytes.length });
-          continue;
-        }
-        log.debug("reply dropped, the client has left", { bytes: bytes.length });
-        break;
-      }
+      // What it has read and told is not referred to any more here, so it can be cleaned up.
+      const size = await serveNext(input, session);
+      if (size === "large") collectGarbage();
     }
     log.debug("client left", { client: path });
     publish({ kind: "port", state: "waiting", path, reason: undefined });
   }
   await requests.allDone();
+}
+
+/** Sends a reply as far as its client takes it, and gives how many bytes these are. */
+async function send(reply: Reply, session: Session, log: Log): Promise<number> {
+  let bytes = 0;
+  for await (const piece of reply instanceof Uint8Array ? [reply] : reply) {
+    if (!await session.write(piece)) {
+      log.debug("reply dropped, the client has left", { bytes });
+      break;
+    }
+    bytes += piece.length;
+  }
+  return bytes;
 }
 
 /** The messages of a session, read when they are asked for. */
@@ -74,12 +96,13 @@ class SessionInput {
   ended = false;
   readonly #session: Session;
   readonly #publish: Publish;
-  readonly #stream = new JsonMessageStream();
+  readonly #stream: JsonMessageStream;
   readonly #messages: JsonMessage[] = [];
   #reading: Promise<number> | undefined;
 
-  constructor(session: Session, publish: Publish) {
+  constructor(session: Session, publish: Publish, limits: JsonLimits) {
     this.client = session.client;
+    this.#stream = new JsonMessageStream(limits);
     this.#session = session;
     this.#publish = publish;
   }

@@ -37,8 +37,7 @@ import {
 } from "./users.ts";
 import { guestFstrim } from "./trim.ts";
 
-/** Every command the agent has, in the order in which guest-info lists them. */
-export const COMMANDS: readonly Command<CommandContext>[] = ([
+const ALL: readonly Command<CommandContext>[] = [
   guestSync,
   guestSyncDelimited,
   guestPing,
@@ -82,4 +81,9 @@ export const COMMANDS: readonly Command<CommandContext>[] = ([
   guestFileFlush,
   guestExec,
   guestExecStatus,
-] satisfies readonly Command<CommandContext>[]).map(tellingKernelErrors);
+];
+
+/** Every command the agent has, in the order in which guest-info lists them. */
+export const COMMANDS: readonly Command<CommandContext>[] = ALL.map((command) =>
+  tellingKernelErrors(command)
+);

@@ -1,6 +1,7 @@
 import {
   CAPTURE_MODES,
   type CaptureMode,
+  InputTooLargeError,
   type ProcessResult,
   SpawnError,
 } from "../host/guest_processes.ts";
@@ -16,12 +17,15 @@ import {
   string,
 } from "../protocol/argument_type.ts";
 import { decodeBase64 } from "../protocol/base64.ts";
+import { type BytesMembers, ResultWithBytes } from "../protocol/command_result.ts";
 import { defineCommand } from "../protocol/command.ts";
-import type { JsonObject } from "../protocol/json_value.ts";
 import { QapiError } from "../protocol/qapi_error.ts";
 import type { CommandContext } from "./context.ts";
 
 type ExecContext = Pick<CommandContext, "guestProcesses">;
+
+/** What Linux takes with its default limit of the stack, a quarter of that (execve(2)). */
+const MOST_ARGUMENT_CHARACTERS = 2 * 1024 * 1024;
 
 /** QAPI GuestExecCaptureOutput: a mode, or true for `separated` and false for `none`. */
 const CAPTURE_OUTPUT = alternate("GuestExecCaptureOutput", {
@@ -44,16 +48,32 @@ export const guestExec = defineCommand({
   reply: "value",
 }, (values, { guestProcesses }: ExecContext) => {
   const { path, arg: args = [], env, "input-data": inputData, "capture-output": capture } = values;
-  const input = inputData === undefined ? undefined : decodeBase64(inputData);
-  for (const text of [path, ...args, ...env ?? []]) {
+  const texts = [path, ...args, ...env ?? []];
+  // They need not be copied to be refused.
+  const size = texts.reduce((length, text) => length + text.length, 0);
+  if (size > MOST_ARGUMENT_CHARACTERS) {
+    throw new QapiError(
+      `path, arg and env of ${size} characters in all are too long, the kernel takes ` +
+        `${MOST_ARGUMENT_CHARACTERS}: send data as input-data`,
+    );
+  }
+  using stack = new DisposableStack();
+  const input = inputData === undefined ? undefined : stack.use(decodeBase64(inputData));
+  for (const text of texts) {
     if (text.includes("\0")) {
       throw new QapiError("path, arg and env cannot contain the character NUL");
     }
   }
   try {
-    return { pid: guestProcesses.start({ path, args, env, input, capture: captureMode(capture) }) };
+    const pid = guestProcesses.start({ path, args, env, input, capture: captureMode(capture) });
+    // The input is the program's now.
+    stack.move();
+    return { pid };
   } catch (error) {
-    if (error instanceof SpawnError || error instanceof LibcError) {
+    if (
+      error instanceof SpawnError || error instanceof InputTooLargeError ||
+      error instanceof LibcError
+    ) {
       throw new QapiError(error.message, "GenericError", { cause: error });
     }
     throw error;
@@ -78,21 +98,20 @@ function captureMode(capture: boolean | CaptureMode = false): CaptureMode {
   return capture ? "separated" : "none";
 }
 
-function resultReply({ exitCode, signal, stdout, stderr }: ProcessResult): JsonObject {
-  return {
+function resultReply(result: ProcessResult): ResultWithBytes {
+  const { exitCode, signal, stdout, stderr } = result;
+  const members: BytesMembers = {
     exited: true,
     ...(exitCode === undefined ? {} : { exitcode: exitCode }),
     ...(signal === undefined ? {} : { signal }),
-    ...outputReply("out", stdout),
-    ...outputReply("err", stderr),
+    ...outputMembers("out", stdout),
+    ...outputMembers("err", stderr),
   };
+  return new ResultWithBytes(members, () => result[Symbol.dispose]());
 }
 
 /** Absent when there is no output; whether it is cut off is told whenever it is present. */
-function outputReply(prefix: "out" | "err", output: ProcessResult["stdout"]): JsonObject {
-  if (output === undefined || output.bytes.length === 0) return {};
-  return {
-    [`${prefix}-data`]: output.bytes.toBase64(),
-    [`${prefix}-truncated`]: output.truncated,
-  };
+function outputMembers(prefix: "out" | "err", output: ProcessResult["stdout"]): BytesMembers {
+  if (output === undefined || output.kept.length === 0 && !output.truncated) return {};
+  return { [`${prefix}-data`]: output.kept, [`${prefix}-truncated`]: output.truncated };
 }

@@ -9,6 +9,7 @@ import {
   string,
 } from "../protocol/argument_type.ts";
 import { decodeBase64 } from "../protocol/base64.ts";
+import { ResultWithBytes } from "../protocol/command_result.ts";
 import { defineCommand } from "../protocol/command.ts";
 import { QapiError } from "../protocol/qapi_error.ts";
 import type { CommandContext } from "./context.ts";
@@ -52,7 +53,9 @@ export const guestFileClose = defineCommand({
 /** QAPI guest-file-read. */
 export const guestFileRead = defineCommand({
   name: "guest-file-read",
-  summary: "Reads from an open file: 4096 bytes when no count is given, 48 MiB at most.",
+  summary:
+    "Reads from an open file: 4096 bytes when no count is given, 48 MiB at most, or less at a time " +
+    "where the agent's memory is limited.",
   since: "0.15",
   arguments: { handle: required(integer()), count: optional(integer()) },
   reply: "value",
@@ -61,7 +64,10 @@ export const guestFileRead = defineCommand({
   const file = guestFiles.find(handle) ?? fail(unknownHandle(handle));
   if (count < 0n || count > MAXIMUM_COUNT) throw invalidCount(count);
   const { bytes, eof } = await withClientErrors(() => file.read(Number(count)));
-  return { count: bytes.length, "buf-b64": bytes.toBase64(), eof };
+  return new ResultWithBytes(
+    { count: bytes.length, "buf-b64": bytes, eof },
+    () => bytes[Symbol.dispose](),
+  );
 });
 
 /**
@@ -81,7 +87,8 @@ export const guestFileWrite = defineCommand({
   mayTakeLong: true,
 }, async ({ handle, "buf-b64": text, count }, { guestFiles }: FilesContext) => {
   const file = guestFiles.find(handle) ?? fail(unknownHandle(handle));
-  const bytes = decodeBase64(text);
+  using decoded = decodeBase64(text);
+  const { bytes } = decoded;
   if (count !== undefined && (count < 0n || count > bytes.length)) throw invalidCount(count);
   const wanted = bytes.subarray(0, Number(count ?? bytes.length));
   const written = await withClientErrors(() => file.write(wanted));

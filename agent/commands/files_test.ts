@@ -2,10 +2,12 @@ import assert from "node:assert/strict";
 import { GuestFiles } from "../host/guest_files.ts";
 import { HandleNumbers } from "../host/handle_numbers.ts";
 import { Libc } from "../host/libc.ts";
+import { ResultWithBytes } from "../protocol/command_result.ts";
 import type { Command } from "../protocol/command.ts";
 import type { JsonObject, JsonValue } from "../protocol/json_value.ts";
 import { QapiError } from "../protocol/qapi_error.ts";
 import { silentLog } from "../telemetry/log.ts";
+import { plainResult } from "../testing/plain_result.ts";
 import { TemporaryDirectory } from "../testing/talos_temporary_directory.ts";
 import type { CommandContext } from "./context.ts";
 import {
@@ -48,8 +50,12 @@ class Fixture implements AsyncDisposable {
   }
 
   async run(name: keyof typeof COMMANDS, values: JsonObject): Promise<JsonValue> {
-    const command: Command<Pick<CommandContext, "guestFiles">, JsonValue> = COMMANDS[name];
-    return await command.execute(values, { guestFiles: this.#guestFiles });
+    const command: Command<
+      Pick<CommandContext, "guestFiles">,
+      JsonValue | ResultWithBytes
+    > = COMMANDS[name];
+    const result = await command.execute(values, { guestFiles: this.#guestFiles });
+    return result instanceof ResultWithBytes ? plainResult(result) : result;
   }
 
   /** Opens a file and gives its handle as the wire has it. */

@@ -1,20 +1,18 @@
-const FIRST_CAPACITY = 4096;
+import { GrowingBytes } from "../memory/growing_bytes.ts";
 
 /** The beginning of what a program has written. */
-export class CapturedOutput {
-  readonly #limit: number;
-  #buffer = new Uint8Array(0);
-  #length = 0;
+export class CapturedOutput implements Disposable {
+  readonly #kept: GrowingBytes;
   #truncated = false;
 
   /** `limit` is the most that is kept, in bytes. */
   constructor(limit: number) {
-    this.#limit = limit;
+    this.#kept = new GrowingBytes(limit);
   }
 
-  /** What is kept; valid until the next `append`. */
-  get bytes(): Uint8Array<ArrayBuffer> {
-    return this.#buffer.subarray(0, this.#length);
+  /** What is kept; it must not be added to. */
+  get kept(): GrowingBytes {
+    return this.#kept;
   }
 
   /** Whether there was more than is kept. */
@@ -22,20 +20,25 @@ export class CapturedOutput {
     return this.#truncated;
   }
 
-  /** Keeps a copy of the bytes as far as the limit allows. */
-  append(bytes: Uint8Array): void {
-    const kept = bytes.subarray(0, this.#limit - this.#length);
-    if (kept.length < bytes.length) this.#truncated = true;
-    this.#reserve(this.#length + kept.length);
-    this.#buffer.set(kept, this.#length);
-    this.#length += kept.length;
+  /** How many of so many more bytes the limit leaves room for. */
+  roomFor(count: number): number {
+    return Math.min(count, this.#kept.limit - this.#kept.length);
   }
 
-  #reserve(needed: number): void {
-    if (needed <= this.#buffer.length) return;
-    const capacity = Math.max(needed, this.#buffer.length * 2, FIRST_CAPACITY);
-    const buffer = new Uint8Array(Math.min(capacity, this.#limit));
-    buffer.set(this.bytes);
-    this.#buffer = buffer;
+  /** Keeps a copy of the first `count` bytes, and takes note when these are not all. */
+  append(bytes: Uint8Array, count: number): void {
+    this.#kept.append(bytes.subarray(0, count));
+    if (count < bytes.length) this.#truncated = true;
+  }
+
+  /** Keeps nothing any more, and gives its memory back. */
+  drop(): void {
+    if (this.#kept.length > 0) this.#truncated = true;
+    this.#kept[Symbol.dispose]();
+  }
+
+  /** Gives its memory back. */
+  [Symbol.dispose](): void {
+    this.#kept[Symbol.dispose]();
   }
 }

@@ -1,8 +1,11 @@
+import { GrowingBytes } from "../memory/growing_bytes.ts";
+import { QEMU_LIMITS } from "../memory/memory_limits.ts";
 import type { Log } from "../telemetry/log.ts";
 import type { HandleNumbers } from "./handle_numbers.ts";
 import { Errno, type Libc, LibcError, OpenFlag } from "./libc.ts";
 import { openInRoot } from "./open_in_root.ts";
 
+const PATH_MAX = 4096;
 const ANYBODY_READS_AND_WRITES = 0o666;
 
 /** The flags of open(2) for each mode of fopen(3), without the `b`, which means nothing here. */
@@ -29,7 +32,8 @@ export const Whence = { set: 0, cur: 1, end: 2 } as const;
 
 /** What a read gave. */
 export interface ReadResult {
-  readonly bytes: Uint8Array<ArrayBuffer>;
+  /** The caller's to dispose of. */
+  readonly bytes: GrowingBytes;
   /** The end of the file was met; not yet when its last byte was read and no more asked for. */
   readonly eof: boolean;
 }
@@ -42,6 +46,8 @@ export interface GuestFilesOptions {
   readonly numbers: HandleNumbers;
   /** Each opened file leaves a line there. */
   readonly log: Log;
+  /** What a read gives at most, in bytes; 48 MiB when left out. */
+  readonly readBytes?: number;
 }
 
 /** A file cannot be opened for a reason that is not the system's; the message is the client's. */
@@ -69,15 +75,19 @@ export class GuestFiles implements Disposable {
    * LibcError when the system refuses
    */
   open(path: string, mode: string): bigint {
-    const { libc, numbers, log } = this.#options;
+    const { libc, numbers, log, readBytes = QEMU_LIMITS.readBytes } = this.#options;
     const flags = modeFlags(mode);
     const what = `failed to open file '${path}' (mode: '${mode}')`;
+    // Megabytes need not be copied to be refused.
+    if (path.length > PATH_MAX) {
+      throw new LibcError(what, Errno.ENAMETOOLONG, libc.explain(Errno.ENAMETOOLONG));
+    }
     // C would open what stands before the NUL; no file has such a name.
     if (path.includes("\0")) throw new LibcError(what, Errno.ENOENT, libc.explain(Errno.ENOENT));
     // Before the file: its truncation could not be undone.
     const handle = takeNumber(numbers);
     const fd = this.#openDescriptor(path, flags | OpenFlag.NOCTTY | OpenFlag.NONBLOCK, what);
-    this.#open.set(handle, new GuestFile(libc, fd));
+    this.#open.set(handle, new GuestFile(libc, fd, readBytes));
     log.info("file opened", { path, mode, handle });
     return handle;
   }
@@ -135,32 +145,34 @@ export class GuestFiles implements Disposable {
 export class GuestFile implements Disposable {
   readonly #libc: Libc;
   readonly #fd: number;
+  readonly #readBytes: number;
 
-  /** Takes over a nonblocking descriptor. */
-  constructor(libc: Libc, fd: number) {
+  /** Takes over a nonblocking descriptor. `readBytes` is what a read gives at most. */
+  constructor(libc: Libc, fd: number, readBytes: number) {
     this.#libc = libc;
     this.#fd = fd;
+    this.#readBytes = readBytes;
   }
 
   /**
-   * Reads up to `count` bytes, less at the end of the file or of what a pipe holds now.
+   * Reads up to `count` bytes: less at the end of the file, or of what a pipe holds now, or where more
+   * than one read gives are asked for.
    *
    * @throws LibcError when nothing can be read, EAGAIN when a pipe is empty
    */
   async read(count: number): Promise<ReadResult> {
-    const chunks: Uint8Array[] = [];
-    let length = 0;
+    using stack = new DisposableStack();
+    const bytes = stack.use(new GrowingBytes(Math.min(count, this.#readBytes)));
     let eof = false;
-    while (length < count && !eof) {
-      if (length > 0) await nextTurn();
-      const chunk = new Uint8Array(Math.min(count - length, CHUNK));
-      const { filled, end } = this.#fill(chunk, length === 0);
-      chunks.push(chunk.subarray(0, filled));
-      length += filled;
+    while (bytes.length < bytes.limit && !eof) {
+      if (bytes.length > 0) await nextTurn();
+      const { filled, end } = this.#fill(bytes.room(CHUNK), bytes.length === 0);
+      bytes.extend(filled);
       eof = end === "eof";
       if (end === "empty") break;
     }
-    return { bytes: joined(chunks, length), eof };
+    stack.move();
+    return { bytes, eof };
   }
 
   /**
@@ -251,16 +263,6 @@ function takeNumber(numbers: HandleNumbers): bigint {
       cause: error,
     });
   }
-}
-
-function joined(chunks: readonly Uint8Array[], length: number): Uint8Array<ArrayBuffer> {
-  const bytes = new Uint8Array(length);
-  let offset = 0;
-  for (const chunk of chunks) {
-    bytes.set(chunk, offset);
-    offset += chunk.length;
-  }
-  return bytes;
 }
 
 /** Lets the agent do what else is waiting. */

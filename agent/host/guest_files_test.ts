@@ -19,7 +19,7 @@ class Fixture implements AsyncDisposable {
   readonly #libc = new Libc();
   readonly #directory: TemporaryDirectory;
 
-  private constructor(directory: TemporaryDirectory) {
+  private constructor(directory: TemporaryDirectory, limits: { readBytes?: number }) {
     this.#directory = directory;
     this.root = `${directory.path}/root`;
     this.files = new GuestFiles({
@@ -27,13 +27,14 @@ class Fixture implements AsyncDisposable {
       root: this.root,
       numbers: new HandleNumbers(directory.path),
       log: this.log,
+      ...limits,
     });
   }
 
-  static async create(): Promise<Fixture> {
+  static async create(limits: { readBytes?: number } = {}): Promise<Fixture> {
     const directory = await TemporaryDirectory.create();
     await Deno.mkdir(`${directory.path}/root/etc`, { recursive: true });
-    return new Fixture(directory);
+    return new Fixture(directory, limits);
   }
 
   async write(path: string, text: string): Promise<void> {
@@ -84,7 +85,7 @@ Deno.test("each mode of fopen(3) does what it says", async () => {
     for (const spelling of spellings) {
       await fixture.write("/f", "hello");
       const file = fixture.open("/f", spelling);
-      if (typeof reads === "string") assert.equal(decode((await file.read(3)).bytes), reads);
+      if (typeof reads === "string") assert.equal(decode((await file.read(3)).bytes.bytes), reads);
       else await assert.rejects(file.read(3), reads);
       const writing = file.write(encode("XY"));
       if (writes) assert.equal(await writing, 2, spelling);
@@ -119,7 +120,7 @@ Deno.test("no link and no path leads out of the root", async () => {
   await Deno.symlink("/etc/os-release", `${fixture.root}/absolute`);
   await Deno.symlink("../../../../etc/os-release", `${fixture.root}/etc/dots`);
   for (const path of ["/absolute", "/etc/dots", "/../../etc/os-release", "etc/os-release"]) {
-    assert.equal(decode((await fixture.open(path).read(10)).bytes), "talos", path);
+    assert.equal(decode((await fixture.open(path).read(10)).bytes.bytes), "talos", path);
   }
   assert.throws(() => fixture.files.open(`${fixture.root}/etc/os-release`, "r"), /No such file/);
 });
@@ -136,6 +137,7 @@ Deno.test("what cannot be opened is told in C's words", async () => {
     ["/dangling", "w", "No such file or directory"],
     ["/f\0x", "r", "No such file or directory"],
     [`/${"b".repeat(300)}`, "r", "File name too long"],
+    [`/${"a/".repeat(2100)}`, "r", "File name too long"],
   ];
   for (const [path, mode, reason] of cases) {
     assert.throws(() => fixture.files.open(path, mode), {
@@ -183,7 +185,7 @@ Deno.test("the end of the file is told when it is met, not when it is reached", 
   const file = fixture.open("/f");
   const read = async (count: number) => {
     const { bytes, eof } = await file.read(count);
-    return [decode(bytes), eof];
+    return [decode(bytes.bytes), eof];
   };
   assert.deepEqual(await read(4), ["0123", false]);
   assert.deepEqual(await read(6), ["456789", false]);
@@ -211,7 +213,8 @@ Deno.test("a FIFO never blocks: what is there is read, a part is written", async
   await fixture.makeFifo("/fifo");
   assert.throws(() => fixture.files.open("/fifo", "w"), /No such device or address/);
   const reader = fixture.open("/fifo");
-  assert.deepEqual(await reader.read(10), { bytes: new Uint8Array(0), eof: true });
+  const unwritten = await reader.read(10);
+  assert.deepEqual([unwritten.bytes.length, unwritten.eof], [0, true]);
   assert.throws(() => reader.seek(0n, Whence.set), {
     message: "failed to seek file: Illegal seek",
   });
@@ -221,16 +224,35 @@ Deno.test("a FIFO never blocks: what is there is read, a part is written", async
     message: "failed to read file: Resource temporarily unavailable",
   });
   await writer.write(encode("abc"));
-  assert.equal(decode((await reader.read(2)).bytes), "ab");
+  assert.equal(decode((await reader.read(2)).bytes.bytes), "ab");
   const { bytes, eof } = await reader.read(100);
-  assert.deepEqual([decode(bytes), eof], ["c", false]);
+  assert.deepEqual([decode(bytes.bytes), eof], ["c", false]);
 
   const written = await writer.write(new Uint8Array(1024 * 1024));
   assert.ok(written > 0 && written < 1024 * 1024);
   await assert.rejects(writer.write(encode("x")), /Resource temporarily unavailable/);
   assert.equal((await reader.read(1024 * 1024)).bytes.length, written);
   fixture.files.close(handle);
-  assert.deepEqual(await reader.read(10), { bytes: new Uint8Array(0), eof: true });
+  const ended = await reader.read(10);
+  assert.deepEqual([ended.bytes.length, ended.eof], [0, true]);
+});
+
+Deno.test("a read gives less than it is asked for where memory is limited, and the next goes on", async () => {
+  await using fixture = await Fixture.create({ readBytes: 100_000 });
+  const content = "0123456789".repeat(25_000);
+  await fixture.write("/f", content);
+  const file = fixture.open("/f");
+  const reads: [string, boolean][] = [];
+  for (let count = 0; count < 3; count++) {
+    const { bytes, eof } = await file.read(48 * 1024 * 1024);
+    using _bytes = bytes;
+    reads.push([decode(bytes.bytes), eof]);
+  }
+  assert.deepEqual(reads, [
+    [content.slice(0, 100_000), false],
+    [content.slice(100_000, 200_000), false],
+    [content.slice(200_000), true],
+  ]);
 });
 
 Deno.test("much is read and written in turns with other work", async () => {
@@ -244,7 +266,7 @@ Deno.test("much is read and written in turns with other work", async () => {
   assert.equal(file.seek(0n, Whence.set), 0n);
   const result = await file.read(48 * 1024 * 1024);
   clearInterval(other);
-  assert.ok(result.bytes.every((byte, index) => byte === bytes[index]));
+  assert.ok(result.bytes.bytes.every((byte, index) => byte === bytes[index]));
   assert.deepEqual([result.bytes.length, result.eof], [bytes.length, true]);
   assert.ok(turns > 0);
 });
@@ -317,7 +339,7 @@ Deno.test("any sequence of reads, writes and seeks does what a file does", async
     for (const each of steps) {
       if (each.kind === "read") {
         const { bytes, eof } = await file.read(each.count);
-        assert.deepEqual({ bytes: [...bytes], eof }, model.read(each.count));
+        assert.deepEqual({ bytes: [...bytes.bytes], eof }, model.read(each.count));
       } else if (each.kind === "write") {
         const bytes = encode(each.text);
         assert.equal(await file.write(bytes), bytes.length);

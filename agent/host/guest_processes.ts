@@ -1,3 +1,5 @@
+import type { GrowingBytes } from "../memory/growing_bytes.ts";
+import { inMebibytes, type MemoryLimits, QEMU_LIMITS } from "../memory/memory_limits.ts";
 import type { Log } from "../telemetry/log.ts";
 import { CapturedOutput } from "./captured_output.ts";
 import { Epoll, EpollEvent } from "./epoll.ts";
@@ -10,11 +12,13 @@ const SIGKILL = 9;
 // The C library has a function for it since 2.36 only.
 const SYS_PIDFD_OPEN = 434n;
 
+const PATH_MAX = 4096;
 const READ_SIZE = 64 * 1024;
 const WRITE_SIZE = 64 * 1024;
 /** So often a pipe is read or written before the others and the rest of the agent have their turn. */
 const TRANSFERS_A_TURN = 16;
-const MEBIBYTE = 1024 * 1024;
+/** Results that nobody has asked for. */
+const MOST_RESULTS = 1024;
 
 const PROCESS_SYMBOLS = {
   pipe2: { parameters: ["buffer", "i32"], result: "i32" },
@@ -36,12 +40,12 @@ export interface ProcessRequest {
   /** The whole environment, each as `NAME=value`; undefined for the agent's own. */
   readonly env: readonly string[] | undefined;
   /** What it reads on standard input; undefined for `/dev/null`. */
-  readonly input: Uint8Array<ArrayBuffer> | undefined;
+  readonly input: GrowingBytes | undefined;
   readonly capture: CaptureMode;
 }
 
-/** What is known of a process whose output has ended. */
-export interface ProcessResult {
+/** What is known of a process whose output has ended. Disposing gives the output's memory back. */
+export interface ProcessResult extends Disposable {
   /** Its exit status; undefined when a signal killed it. */
   readonly exitCode: number | undefined;
   /** The signal that killed it. */
@@ -52,20 +56,11 @@ export interface ProcessResult {
 }
 
 /** What `GuestProcesses` keeps at most. */
-export interface ProcessLimits {
-  /** Of one output stream, in bytes. */
-  readonly streamBytes: number;
-  /** Results that nobody has asked for. */
-  readonly results: number;
-  /** The output in those, in bytes; the newest result is kept in any case. */
-  readonly resultBytes: number;
+export interface ProcessLimits
+  extends Pick<MemoryLimits, "streamBytes" | "programsBytes" | "reason"> {
+  /** Results that nobody has asked for; 1024 when left out. */
+  readonly results?: number;
 }
-
-const LIMITS: ProcessLimits = {
-  streamBytes: 16 * MEBIBYTE,
-  results: 1024,
-  resultBytes: 64 * MEBIBYTE,
-};
 
 /** A program cannot be executed; the message is GLib's. */
 export class SpawnError extends Error {
@@ -76,19 +71,27 @@ export class SpawnError extends Error {
   }
 }
 
+/** There is no memory for a program's input. */
+export class InputTooLargeError extends Error {
+  override readonly name = "InputTooLargeError";
+}
+
 interface GuestProcess {
   readonly pid: number;
   readonly stdout: CapturedOutput | undefined;
   readonly stderr: CapturedOutput | undefined;
   /** Output pipes that are not at their end. */
   readonly outputs: Set<number>;
-  exit: Pick<ProcessResult, "exitCode" | "signal"> | undefined;
+  exit: Exit | undefined;
 }
+
+type Exit = Pick<ProcessResult, "exitCode" | "signal">;
 
 /**
  * The programs that clients have started. Each is reaped as soon as it ends, its output is read as it
- * comes, and its result is kept until somebody asks. Nobody may ever ask: beyond the limits the oldest
- * results are dropped, a running program's never.
+ * comes, and its result is kept until somebody asks. Nobody may ever ask: beyond the limit of results the
+ * oldest is dropped. Input and output of all share one limit of memory, beyond which the output of the
+ * oldest result is dropped, or else a running program's is cut off.
  *
  * Deno.Command cannot give a child one pipe for both of its outputs, which `merged` needs; hence
  * posix_spawn(3). One epoll(7) watches all pipes and, as pidfds, all processes, so that no number of
@@ -104,9 +107,11 @@ export class GuestProcesses implements AsyncDisposable {
   /** What to do when something happens to a descriptor. All in it are open and ours. */
   readonly #handlers = new Map<number, () => void>();
   readonly #chunk = new Uint8Array(READ_SIZE);
+  /** Input and output that is in memory, in bytes. */
+  #held = 0;
   #watch: { readonly epoll: Epoll; readonly ended: Promise<void> } | undefined;
 
-  constructor(libc: Libc, log: Log, limits: ProcessLimits = LIMITS) {
+  constructor(libc: Libc, log: Log, limits: ProcessLimits = QEMU_LIMITS) {
     this.#libc = libc;
     this.#log = log;
     this.#limits = limits;
@@ -115,10 +120,16 @@ export class GuestProcesses implements AsyncDisposable {
   /**
    * Starts a program. A script without interpreter is run by the shell, as execvp(3) does.
    *
-   * @returns its process id
-   * @throws SpawnError when it cannot be executed; LibcError at the limit of open files and the like
+   * @returns its process id; `input` is disposed of when it has been read, or is not wanted
+   * @throws SpawnError when it cannot be executed; InputTooLargeError; LibcError at the limit of open
+   * files and the like
    */
   start({ path, args, env, input, capture }: ProcessRequest): number {
+    // Megabytes need not be copied and logged to be refused.
+    if (path.length > PATH_MAX) {
+      throw new SpawnError(path, this.#libc.explain(Errno.ENAMETOOLONG));
+    }
+    if (input !== undefined) this.#checkRoomFor(input);
     this.#watch ??= this.#startWatching();
     using childEnds = new DisposableStack();
     using ownEnds = new DisposableStack();
@@ -180,8 +191,10 @@ export class GuestProcesses implements AsyncDisposable {
     const process = this.#processes.get(pid);
     if (process === undefined) return undefined;
     if (process.exit === undefined || process.outputs.size > 0) return "running";
-    this.#forget(pid);
-    return { ...process.exit, stdout: process.stdout, stderr: process.stderr };
+    this.#processes.delete(pid);
+    this.#finished.delete(process);
+    const { exit, stdout, stderr } = process;
+    return { ...exit, stdout, stderr, [Symbol.dispose]: () => this.#release(process) };
   }
 
   /** Closes the pipes. Programs that run go on. */
@@ -268,7 +281,7 @@ export class GuestProcesses implements AsyncDisposable {
       for (let turn = 0; turn < TRANSFERS_A_TURN; turn++) {
         const count = this.#libc.file.read(fd, this.#chunk, BigInt(READ_SIZE));
         if (count > 0) {
-          output?.append(this.#chunk.subarray(0, count));
+          if (output !== undefined) this.#capture(output, this.#chunk.subarray(0, count));
           continue;
         }
         if (count < 0 && this.#isTemporary()) return;
@@ -280,21 +293,68 @@ export class GuestProcesses implements AsyncDisposable {
     });
   }
 
-  #feed(fd: number, input: Uint8Array<ArrayBuffer>): void {
+  #capture(output: CapturedOutput, bytes: Uint8Array): void {
+    const count = this.#roomFor(output.roomFor(bytes.length));
+    output.append(bytes, count);
+    this.#held += count;
+  }
+
+  /** How many of so many more bytes there is memory for; the oldest results give theirs. */
+  #roomFor(count: number): number {
+    const { programsBytes } = this.#limits;
+    for (const oldest of this.#finished) {
+      if (this.#held + count <= programsBytes) return count;
+      if (outputSize(oldest) === 0) continue;
+      this.#held -= outputSize(oldest);
+      oldest.stdout?.drop();
+      oldest.stderr?.drop();
+      this.#log.warn("a program's output is dropped, nobody has asked for it", { pid: oldest.pid });
+    }
+    return Math.min(count, programsBytes - this.#held);
+  }
+
+  #checkRoomFor(input: GrowingBytes): void {
+    if (this.#roomFor(input.length) === input.length) return;
+    const { programsBytes, reason } = this.#limits;
+    throw new InputTooLargeError(
+      `there is no room for input-data of ${
+        inMebibytes(input.length)
+      }: programs' input and output ` +
+        `can take ${inMebibytes(programsBytes)} in all${
+          reason === undefined ? "" : `, ${reason}`
+        }; ` +
+        "wait until programs that run have read theirs, and ask for results by guest-exec-status",
+    );
+  }
+
+  #release(process: GuestProcess): void {
+    this.#held -= outputSize(process);
+    process.stdout?.[Symbol.dispose]();
+    process.stderr?.[Symbol.dispose]();
+  }
+
+  #feed(fd: number, input: GrowingBytes): void {
+    const { length } = input;
+    this.#held += length;
     let offset = 0;
+    const close = () => {
+      this.#close(fd);
+      this.#held -= length;
+      input[Symbol.dispose]();
+    };
     const write = () => {
-      for (let turn = 0; turn < TRANSFERS_A_TURN && offset < input.length; turn++) {
-        const chunk = input.subarray(offset, offset + WRITE_SIZE);
+      for (let turn = 0; turn < TRANSFERS_A_TURN && offset < length; turn++) {
+        const chunk = input.bytes.subarray(offset, offset + WRITE_SIZE);
         const count = this.#libc.file.write(fd, chunk, BigInt(chunk.length));
         if (count < 0) {
           if (this.#isTemporary()) return;
           // EPIPE: the program does not want it.
-          this.#close(fd);
+          close();
           return;
         }
         offset += count;
       }
-      if (offset === input.length) this.#close(fd);
+      if (offset === length) close();
     };
     this.#handlers.set(fd, write);
     write();
@@ -314,13 +374,9 @@ export class GuestProcesses implements AsyncDisposable {
   #finishIfDone(process: GuestProcess): void {
     if (process.exit === undefined || process.outputs.size > 0) return;
     this.#finished.add(process);
-    let bytes = 0;
-    for (const each of this.#finished) bytes += outputSize(each);
+    const { results = MOST_RESULTS } = this.#limits;
     for (const oldest of this.#finished) {
-      const { results, resultBytes } = this.#limits;
-      if (this.#finished.size <= results && bytes <= resultBytes) break;
-      if (oldest === process) break;
-      bytes -= outputSize(oldest);
+      if (this.#finished.size <= results) break;
       this.#forget(oldest.pid);
       this.#log.warn("a program's result is dropped, nobody has asked for it", { pid: oldest.pid });
     }
@@ -334,6 +390,7 @@ export class GuestProcesses implements AsyncDisposable {
     this.#finished.delete(process);
     for (const fd of process.outputs) this.#close(fd);
     process.outputs.clear();
+    this.#release(process);
   }
 }
 
@@ -344,7 +401,7 @@ interface Pipe {
 }
 
 function outputSize({ stdout, stderr }: GuestProcess): number {
-  return (stdout?.bytes.length ?? 0) + (stderr?.bytes.length ?? 0);
+  return (stdout?.kept.length ?? 0) + (stderr?.kept.length ?? 0);
 }
 
 function ownEnvironment(): string[] {
@@ -352,7 +409,7 @@ function ownEnvironment(): string[] {
 }
 
 /** Takes the status of wait(2) apart. */
-function exitOf(status: number): Pick<ProcessResult, "exitCode" | "signal"> {
+function exitOf(status: number): Exit {
   const signal = status & 0x7f;
   return signal === 0
     ? { exitCode: (status >> 8) & 0xff, signal: undefined }

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { GrowingBytes } from "../memory/growing_bytes.ts";
 import { silentLog } from "../telemetry/log.ts";
 import { LogRecorder } from "../testing/talos_log_recorder.ts";
 import { TemporaryDirectory } from "../testing/talos_temporary_directory.ts";
@@ -15,6 +16,13 @@ import { Libc } from "./libc.ts";
 const MEBIBYTE = 1024 * 1024;
 const decode = (bytes: Uint8Array | undefined) => new TextDecoder().decode(bytes);
 
+/** A copy of bytes as a program gets them. */
+function collected(bytes: Uint8Array): GrowingBytes {
+  const copy = new GrowingBytes(bytes.length);
+  copy.append(bytes);
+  return copy;
+}
+
 /** What a result says, with text for bytes. */
 interface Outcome {
   readonly exitCode: number | undefined;
@@ -22,6 +30,8 @@ interface Outcome {
   readonly stdout: string | undefined;
   readonly stderr: string | undefined;
 }
+
+const LIMITS = { streamBytes: 1000, programsBytes: 2500, reason: undefined };
 
 class Fixture implements AsyncDisposable {
   readonly log = new LogRecorder();
@@ -61,8 +71,8 @@ class Fixture implements AsyncDisposable {
     return {
       exitCode,
       signal,
-      stdout: stdout && decode(stdout.bytes),
-      stderr: stderr && decode(stderr.bytes),
+      stdout: stdout && decode(stdout.kept.bytes),
+      stderr: stderr && decode(stderr.kept.bytes),
     };
   }
 
@@ -184,30 +194,31 @@ Deno.test("what cannot be executed is told at once", async () => {
     ["/etc/passwd/x", "Not a directory"],
   ];
   for (const [path, reason] of cases) {
-    assert.throws(() => fixture.start(path, { input: new Uint8Array(9) }), (error) => {
+    assert.throws(() => fixture.start(path, { input: collected(new Uint8Array(9)) }), (error) => {
       assert.ok(error instanceof SpawnError);
       assert.equal(error.message, `Failed to execute child process “${path}” (${reason})`);
       return true;
     });
   }
   assert.equal(fixture.log.matching(/^program not started$/).length, cases.length);
+  assert.throws(() => fixture.start(`/${"a".repeat(4096)}`), /File name too long/);
 });
 
 Deno.test("input is fed as the program reads it, and then ends", async () => {
   await using fixture = new Fixture();
   const input = new Uint8Array(MEBIBYTE).map((_, index) => index % 251);
-  const copied = await fixture.result(fixture.start("/bin/cat", { input }));
-  assert.ok(copied.stdout?.bytes.every((byte, index) => byte === input[index]));
-  assert.equal(copied.stdout?.bytes.length, input.length);
-  const empty = fixture.start("/bin/cat", { input: new Uint8Array(0) });
+  const copied = await fixture.result(fixture.start("/bin/cat", { input: collected(input) }));
+  assert.ok(copied.stdout?.kept.bytes.every((byte, index) => byte === input[index]));
+  assert.equal(copied.stdout?.kept.length, input.length);
+  const empty = fixture.start("/bin/cat", { input: collected(new Uint8Array(0)) });
   assert.equal(await fixture.stdout(empty), "");
 });
 
 Deno.test("a program that does not want its input is no trouble", async () => {
   await using fixture = new Fixture();
-  const input = new Uint8Array(MEBIBYTE);
-  assert.equal((await fixture.outcome(fixture.start("/bin/true", { input }))).exitCode, 0);
-  const some = fixture.start("/usr/bin/head", { args: ["-c", "3"], input });
+  const input = () => collected(new Uint8Array(MEBIBYTE));
+  assert.equal((await fixture.outcome(fixture.start("/bin/true", { input: input() }))).exitCode, 0);
+  const some = fixture.start("/usr/bin/head", { args: ["-c", "3"], input: input() });
   assert.equal(await fixture.stdout(some), "\0\0\0");
 });
 
@@ -218,9 +229,9 @@ Deno.test("output is cut off at the limit, the rest is drained", async () => {
   for (const length of lengths) {
     const { exitCode, stdout, stderr } = await fixture.result(fixture.shell(script(length)));
     assert.equal(exitCode, 0);
-    assert.equal(stdout?.bytes.length, 16 * MEBIBYTE);
+    assert.equal(stdout?.kept.length, 16 * MEBIBYTE);
     assert.equal(stdout?.truncated, length > 16 * MEBIBYTE);
-    assert.deepEqual([decode(stderr?.bytes), stderr?.truncated], ["done\n", false]);
+    assert.deepEqual([decode(stderr?.kept.bytes), stderr?.truncated], ["done\n", false]);
   }
 });
 
@@ -250,28 +261,84 @@ Deno.test("every child is reaped, though nobody asks", async () => {
 Deno.test("more programs at a time than Deno's pool has threads are no trouble", async () => {
   await using fixture = new Fixture();
   const input = new TextEncoder().encode("x".repeat(100_000));
-  const pids = Array.from({ length: 50 }, () => fixture.shell("sleep 0.2; wc -c", { input }));
+  const pids = Array.from(
+    { length: 50 },
+    () => fixture.shell("sleep 0.2; wc -c", { input: collected(input) }),
+  );
   for (const pid of pids) assert.equal(await fixture.stdout(pid), "100000\n");
 });
 
-Deno.test("beyond the limits the oldest results are dropped", async () => {
-  await using fixture = new Fixture({ streamBytes: 1000, results: 3, resultBytes: 2500 });
+Deno.test("beyond their limit the oldest results are dropped", async () => {
+  await using fixture = new Fixture({ ...LIMITS, results: 3 });
+  const dropped = /^a program's result is dropped/;
+  const running = fixture.start("/bin/sleep", { args: ["1"] });
+  const pids: number[] = [];
+  for (let count = 0; count < 6; count++) {
+    pids.push(fixture.start("/bin/true"));
+    await until(() => processState(pids.at(-1) ?? 0) === undefined);
+  }
+  await until(() => fixture.log.matching(dropped).length >= 3);
+  for (const pid of pids.slice(0, 3)) assert.equal(fixture.processes.status(pid), undefined);
+  for (const pid of pids.slice(3)) assert.equal((await fixture.outcome(pid)).exitCode, 0);
+  assert.equal((await fixture.outcome(running)).exitCode, 0);
+});
+
+Deno.test("output for which there is no memory takes that of the oldest results, not their status", async () => {
+  await using fixture = new Fixture(LIMITS);
   const finish = async (script: string) => {
     const pid = fixture.shell(script, { capture: "stdout" });
     await until(() => processState(pid) === undefined);
     return pid;
   };
-  const running = fixture.start("/bin/sleep", { args: ["1"] });
-  const big: number[] = [];
-  for (let count = 0; count < 3; count++) big.push(await finish("head -c 2000 /dev/zero"));
-  const dropped = /^a program's result is dropped/;
-  assert.deepEqual((await fixture.log.waitFor(dropped)).fields, { pid: big[0] });
-  const small: number[] = [];
-  for (let count = 0; count < 3; count++) small.push(await finish("true"));
-  await until(() => fixture.log.matching(dropped).length >= 3);
-  for (const pid of big) assert.equal(fixture.processes.status(pid), undefined);
-  for (const pid of small) assert.equal((await fixture.outcome(pid)).exitCode, 0);
-  assert.equal((await fixture.outcome(running)).exitCode, 0);
+  const pids: number[] = [];
+  for (let count = 0; count < 3; count++) {
+    pids.push(await finish(`head -c 2000 /dev/zero; exit ${count}`));
+  }
+  const { fields } = await fixture.log.waitFor(/^a program's output is dropped/);
+  assert.deepEqual(fields, { pid: pids[0] });
+  const outcomes: unknown[] = [];
+  for (const pid of pids) {
+    using result = await fixture.result(pid);
+    const { exitCode, stdout } = result;
+    outcomes.push([exitCode, stdout?.kept.length, stdout?.truncated]);
+  }
+  assert.deepEqual(outcomes, [[0, 0, true], [1, 1000, true], [2, 1000, true]]);
+  // What was asked for has made room.
+  using last = await fixture.result(await finish("head -c 900 /dev/zero"));
+  assert.deepEqual([last.stdout?.kept.length, last.stdout?.truncated], [900, false]);
+  assert.equal(fixture.log.matching(/is dropped/).length, 1);
+});
+
+Deno.test("programs that run share what memory there is, and no more", async () => {
+  await using fixture = new Fixture(LIMITS);
+  const pids = [1, 2, 3, 4].map(() =>
+    fixture.shell("head -c 2000 /dev/zero; cat", {
+      capture: "stdout",
+      input: collected(new Uint8Array(100)),
+    })
+  );
+  let sum = 0;
+  for (const pid of pids) {
+    const { stdout } = await fixture.result(pid);
+    sum += stdout?.kept.length ?? 0;
+    assert.equal(stdout?.truncated, true);
+  }
+  assert.ok(sum > 0 && sum <= LIMITS.programsBytes);
+});
+
+Deno.test("input for which there is no memory is refused, until other programs have read theirs", async () => {
+  await using fixture = new Fixture({ ...LIMITS, reason: "because of this" });
+  const input = () => collected(new Uint8Array(1500));
+  // It reads nothing, and what does not fit into the pipe is kept; here all of it fits.
+  const big = collected(new Uint8Array(2501));
+  assert.throws(() => fixture.shell("cat", { input: big }), {
+    name: "InputTooLargeError",
+    message: /^there is no room for input-data of 2 KiB: .* 2 KiB in all, because of this; wait/,
+  });
+  for (let count = 0; count < 5; count++) {
+    using result = await fixture.result(fixture.shell("wc -c", { input: input() }));
+    assert.equal(decode(result.stdout?.kept.bytes), "1500\n");
+  }
 });
 
 Deno.test("an output that never ends does not keep the agent from its work", async () => {
@@ -282,13 +349,13 @@ Deno.test("an output that never ends does not keep the agent from its work", asy
   Deno.kill(pid, "SIGTERM");
   const { signal, stdout } = await fixture.result(pid);
   assert.equal(signal, 15);
-  assert.equal(decode(stdout?.bytes.subarray(0, 4)), "y\ny\n");
+  assert.equal(decode(stdout?.kept.bytes.subarray(0, 4)), "y\ny\n");
 });
 
 Deno.test("the log tells the program and the number of its arguments, no more", async () => {
   await using fixture = new Fixture();
   const args = ["-c", "cat >/dev/null # secret"];
-  const input = new TextEncoder().encode("secret");
+  const input = collected(new TextEncoder().encode("secret"));
   const pid = fixture.start("/bin/sh", { args, env: ["A=secret"], input });
   await fixture.outcome(pid);
   assert.deepEqual(fixture.log.lines, [
@@ -307,7 +374,7 @@ Deno.test("disposing closes the pipes and lets a program go on", async () => {
     path: "/bin/sh",
     args: ["-c", `cat >/dev/null; echo alive >${file}`],
     env: undefined,
-    input: new Uint8Array(8 * MEBIBYTE),
+    input: collected(new Uint8Array(8 * MEBIBYTE)),
     capture: "separated",
   });
   await processes[Symbol.asyncDispose]();

@@ -99,6 +99,7 @@ export const Errno = {
   EFBIG: 27,
   ENOSPC: 28,
   EPIPE: 32,
+  ENAMETOOLONG: 36,
   ENOTSOCK: 88,
   EOPNOTSUPP: 95,
   ECONNABORTED: 103,

@@ -1,3 +1,4 @@
+import { GrowingBytes } from "../memory/growing_bytes.ts";
 import { QapiError } from "./qapi_error.ts";
 
 const NOT_BASE64 = /[^A-Za-z0-9+/=\n]/;
@@ -13,22 +14,30 @@ const SEXTETS = Uint8Array.from({ length: 128 }, (_, code) => {
  * Decodes base64 as QEMU's agent does: newlines are passed over, an incomplete last quantum is
  * dropped, encoded pieces may follow one another, and padding may stand anywhere.
  *
+ * @returns the bytes, which are the caller's to dispose of
  * @throws QapiError when there is a character that base64 does not have, a carriage return or a space
  * among others; nothing else is an error
  */
-export function decodeBase64(text: string): Uint8Array<ArrayBuffer> {
+export function decodeBase64(text: string): GrowingBytes {
   if (NOT_BASE64.test(text)) throw new QapiError("Base64 data contains invalid characters");
+  const size = Math.ceil(text.length / 4) * 3;
+  const decoded = new GrowingBytes(size);
+  const room = decoded.room(size);
   try {
-    return Uint8Array.fromBase64(text, { lastChunkHandling: "stop-before-partial" });
+    const { written } = room.setFromBase64(text, { lastChunkHandling: "stop-before-partial" });
+    decoded.extend(written);
   } catch (error) {
-    if (error instanceof SyntaxError) return decodeQuanta(text);
-    throw error;
+    if (!(error instanceof SyntaxError)) throw error;
+    decoded.extend(decodeQuanta(text, room));
   }
+  return decoded;
 }
 
-/** Padding in the middle: each four characters make three bytes, less one for each `=` of the last two. */
-function decodeQuanta(text: string): Uint8Array<ArrayBuffer> {
-  const bytes = new Uint8Array(Math.ceil(text.length / 4) * 3);
+/**
+ * Padding in the middle: each four characters make three bytes, less one for each `=` of the last two.
+ * Gives the number of bytes.
+ */
+function decodeQuanta(text: string, bytes: Uint8Array): number {
   let length = 0;
   let quantum = 0;
   let count = 0;
@@ -46,5 +55,5 @@ function decodeQuanta(text: string): Uint8Array<ArrayBuffer> {
     quantum = 0;
     count = 0;
   }
-  return bytes.slice(0, length);
+  return length;
 }

@@ -1,9 +1,7 @@
 import { type ArgumentDeclarations, type ArgumentValues, checkMembers } from "./argument_type.ts";
+import type { CommandResult, ResultWithBytes } from "./command_result.ts";
 import { type ItemStep, JsonItems } from "./json_items.ts";
 import type { JsonObject, JsonValue } from "./json_value.ts";
-
-/** What a command answers with. */
-export type CommandResult = JsonValue | JsonItems;
 
 /**
  * How a command answers: `value` with a return value, `delimited` with byte 0xFF before it
@@ -36,7 +34,10 @@ export interface CommandDeclaration<D extends ArgumentDeclarations> {
   readonly unblockable?: true;
 }
 
-/** A command as the dispatcher sees it. `Context` is what every handler gets beside its arguments. */
+/**
+ * A command as the dispatcher sees it. `Context` is what every handler gets beside its arguments,
+ * `Result` what it returns.
+ */
 export interface Command<Context, Result extends CommandResult = CommandResult>
   extends CommandDeclaration<ArgumentDeclarations> {
   /**
@@ -49,10 +50,14 @@ export interface Command<Context, Result extends CommandResult = CommandResult>
 }
 
 /** Joins a declaration and its handler. */
-export function defineCommand<Context, D extends ArgumentDeclarations>(
+export function defineCommand<
+  Context,
+  D extends ArgumentDeclarations,
+  Result extends JsonValue | ResultWithBytes,
+>(
   declaration: CommandDeclaration<D>,
-  handler: (values: ArgumentValues<D>, context: Context) => JsonValue | Promise<JsonValue>,
-): Command<Context, JsonValue> {
+  handler: (values: ArgumentValues<D>, context: Context) => Result | Promise<Result>,
+): Command<Context, Result> {
   return {
     ...declaration,
     execute: (wireArguments, context) =>

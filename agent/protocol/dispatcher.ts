@@ -5,7 +5,7 @@ import type { JsonMessage } from "./json_message_stream.ts";
 import { isJsonObject, type JsonObject, type JsonValue } from "./json_value.ts";
 import type { Policy } from "./policy.ts";
 import { QapiError } from "./qapi_error.ts";
-import { errorReply, successReply } from "./reply.ts";
+import { errorReply, type Reply, successReply } from "./reply.ts";
 import { replyPieces } from "./reply_pieces.ts";
 import { type Publish, type RequestOutcome, UNKNOWN_COMMAND } from "../telemetry/activity.ts";
 import type { Log } from "../telemetry/log.ts";
@@ -18,12 +18,6 @@ export interface CommandState {
   /** Whether it answers on success. */
   readonly successResponse: boolean;
 }
-
-/**
- * The bytes of a reply: all of them, or piece by piece when they are many. Of the pieces at least one must
- * be taken, or what they are made of is never closed: see `dropReply`.
- */
-export type Reply = Uint8Array | AsyncGenerator<Uint8Array, void, void>;
 
 type Done = (outcome: RequestOutcome, error?: string) => void;
 
@@ -237,10 +231,4 @@ function readRequest(value: JsonValue): Request {
 
 async function timerTurn(): Promise<void> {
   await new Promise((resolve) => setTimeout(resolve, 0));
-}
-
-/** Lets go of a reply that nobody waits for. */
-export async function dropReply(reply: Reply | undefined): Promise<void> {
-  if (reply === undefined || reply instanceof Uint8Array) return;
-  for await (const _piece of reply) return;
 }

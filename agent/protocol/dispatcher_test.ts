@@ -4,10 +4,11 @@ import { replyBytes } from "../testing/reply_bytes.ts";
 import { LogRecorder } from "../testing/talos_log_recorder.ts";
 import { integer, optional, required, string } from "./argument_type.ts";
 import { type Command, defineCommand, defineListCommand } from "./command.ts";
-import { Dispatcher, dropReply } from "./dispatcher.ts";
+import { Dispatcher } from "./dispatcher.ts";
 import { type JsonMessage, JsonMessageStream } from "./json_message_stream.ts";
 import { Policy, type PolicyLists } from "./policy.ts";
 import { QapiError } from "./qapi_error.ts";
+import { dropReply } from "./reply.ts";
 
 const plain = {
   summary: "",

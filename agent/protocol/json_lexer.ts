@@ -1,3 +1,5 @@
+import { GrowingBytes } from "../memory/growing_bytes.ts";
+
 /** What a token is. `stray` is input that no token can begin or go on with. */
 export type TokenKind =
   | "{"
@@ -20,7 +22,9 @@ export interface TokenSink {
    * One token. `text` is the token's bytes, quotes included; it is valid during the call only.
    */
   token(kind: TokenKind, text: Uint8Array): void;
-  /** The token under way has grown past the limit; the rest of it is dropped. */
+  /** How long the token under way may be, in bytes. */
+  readonly mostTokenBytes: number;
+  /** The token under way has grown past that; the rest of it is dropped. */
   tokenTooLong(): void;
 }
 
@@ -49,7 +53,6 @@ const MINUS = 0x2d;
 const DOT = 0x2e;
 const DIGIT_0 = 0x30;
 const BACKSLASH = 0x5c;
-const NOTHING = new Uint8Array(0);
 
 const PUNCTUATION = new Map<number, { readonly kind: TokenKind; readonly text: Uint8Array }>(
   (["{", "}", "[", "]", ":", ","] as const).map((kind) => {
@@ -73,19 +76,17 @@ const endsString = (byte: number): boolean => byte < 0x20 || byte >= 0xfe;
  */
 export class JsonLexer {
   readonly #sink: TokenSink;
-  readonly #maximumTokenLength: number;
   #state = START;
   #quote = DOUBLE_QUOTE;
   #plain = true;
   #dropping = false;
   // The bytes of the token under way that came with earlier chunks.
-  #pending = NOTHING;
-  #pendingLength = 0;
+  readonly #pending: GrowingBytes;
 
-  /** `maximumTokenLength` is in bytes. */
-  constructor(sink: TokenSink, maximumTokenLength: number) {
+  /** `mostTokenBytes` is the most that `sink` will ever allow a token, in bytes. */
+  constructor(sink: TokenSink, mostTokenBytes: number) {
     this.#sink = sink;
-    this.#maximumTokenLength = maximumTokenLength;
+    this.#pending = new GrowingBytes(mostTokenBytes);
   }
 
   /** Takes the next bytes of the stream; the chunk may be reused afterwards. */
@@ -179,10 +180,10 @@ export class JsonLexer {
   #finish(kind: TokenKind, chunk: Uint8Array, start: number, end: number, next: number): void {
     this.#state = next;
     let text = chunk.subarray(start, end);
-    if (this.#pendingLength > 0) {
+    if (this.#pending.length > 0) {
       this.#keep(text);
-      text = this.#pending.subarray(0, this.#pendingLength);
-    } else if (text.length > this.#maximumTokenLength) {
+      text = this.#pending.bytes;
+    } else if (text.length > this.#sink.mostTokenBytes) {
       this.#tooLong();
     }
     const dropped = this.#dropping;
@@ -190,34 +191,19 @@ export class JsonLexer {
     if (!dropped) this.#sink.token(kind, text);
     // The byte that ends a token too long must end its message all the same.
     else if (kind === "stray") this.#sink.token(kind, chunk.subarray(end - 1, end));
-    this.#dropPending();
+    if (this.#pending.length > 0) this.#pending[Symbol.dispose]();
   }
 
   #keep(bytes: Uint8Array): void {
     if (this.#dropping) return;
-    const length = this.#pendingLength + bytes.length;
-    if (length > this.#maximumTokenLength) {
-      this.#tooLong();
-      return;
-    }
-    if (length > this.#pending.length) {
-      const grown = new Uint8Array(Math.max(length, 2 * this.#pending.length, 256));
-      grown.set(this.#pending.subarray(0, this.#pendingLength));
-      this.#pending = grown;
-    }
-    this.#pending.set(bytes, this.#pendingLength);
-    this.#pendingLength = length;
+    if (this.#pending.length + bytes.length > this.#sink.mostTokenBytes) this.#tooLong();
+    else this.#pending.append(bytes);
   }
 
   #tooLong(): void {
     this.#dropping = true;
-    this.#dropPending();
+    this.#pending[Symbol.dispose]();
     this.#sink.tokenTooLong();
-  }
-
-  #dropPending(): void {
-    this.#pending = NOTHING;
-    this.#pendingLength = 0;
   }
 }
 

@@ -1,11 +1,18 @@
+import { inMebibytes } from "../memory/memory_limits.ts";
 import { JsonLexer, type TokenKind, type TokenSink } from "./json_lexer.ts";
 import type { JsonValue } from "./json_value.ts";
 import { JsonValueBuilder } from "./json_value_builder.ts";
+import { LONGEST_MESSAGE } from "./qapi_error.ts";
 
 /** One top-level value of the stream, or what made it unusable (QEMU's text). */
 export type JsonMessage =
-  | { readonly value: JsonValue }
-  | { readonly error: string };
+  | (MessageSize & { readonly value: JsonValue })
+  | (MessageSize & { readonly error: string });
+
+interface MessageSize {
+  /** Set when it took some megabytes to read it, which should be given back. */
+  readonly isLarge?: true;
+}
 
 /** Bounds of one message; QEMU's are the default. */
 export interface JsonLimits {
@@ -15,6 +22,8 @@ export interface JsonLimits {
   readonly tokenCount: number;
   /** Brackets open at the same time. */
   readonly nesting: number;
+  /** Why the bounds of bytes and tokens are narrower than QEMU's, as a clause; left out when they are not. */
+  readonly reason?: string | undefined;
 }
 
 /** The limits of QEMU's JSON message parser. */
@@ -24,6 +33,9 @@ export const QEMU_JSON_LIMITS: JsonLimits = {
   nesting: 1024,
 };
 
+/** From as many bytes on a message is large, and so much a token counts for the memory that it takes. */
+const LARGE = 2 * 1024 * 1024;
+const TOKEN_BYTES = 64;
 const diagnostic = new TextDecoder("utf-8", { ignoreBOM: true });
 
 /**
@@ -76,9 +88,14 @@ export class JsonMessageStream implements TokenSink {
     if (!this.#isOpen()) this.#finish();
   }
 
+  /** Called by the lexer: what is left of the message's share, nothing of one that is given up. */
+  get mostTokenBytes(): number {
+    return this.#overLimit ? 0 : this.#limits.tokenBytes - this.#tokenBytes;
+  }
+
   /** Called by the lexer. */
   tokenTooLong(): void {
-    if (!this.#overLimit) this.#exceed("JSON token size limit exceeded");
+    if (!this.#overLimit) this.#exceedSize();
     if (!this.#isOpen()) this.#finish();
   }
 
@@ -88,18 +105,30 @@ export class JsonMessageStream implements TokenSink {
 
   #checkLimits(): void {
     if (this.#tokenBytes > this.#limits.tokenBytes) {
-      this.#exceed("JSON token size limit exceeded");
+      this.#exceedSize();
     } else if (this.#tokenCount > this.#limits.tokenCount) {
-      this.#exceed("JSON token count limit exceeded");
+      this.#exceedBound("JSON token count limit exceeded", `${this.#limits.tokenCount} tokens`);
     } else if (this.#braces + this.#brackets > this.#limits.nesting) {
       this.#exceed("JSON nesting depth limit exceeded");
     }
   }
 
+  #exceedSize(): void {
+    this.#exceedBound("JSON token size limit exceeded", inMebibytes(this.#limits.tokenBytes));
+  }
+
+  /** The words are QEMU's, and more where the bound is not QEMU's. */
+  #exceedBound(error: string, bound: string): void {
+    const { reason } = this.#limits;
+    this.#exceed(
+      reason === undefined ? error : `${error}: a request can have ${bound} here, ${reason}`,
+    );
+  }
+
   #exceed(error: string): void {
     this.#overLimit = true;
     this.#builder.abandon();
-    this.#messages.push({ error });
+    this.#messages.push(this.#withSize({ error }));
   }
 
   #finish(): void {
@@ -111,8 +140,13 @@ export class JsonMessageStream implements TokenSink {
   }
 
   #emit(message: JsonMessage): void {
-    this.#messages.push(message);
+    this.#messages.push(this.#withSize(message));
     this.#startAfresh();
+  }
+
+  #withSize(message: JsonMessage): JsonMessage {
+    const size = this.#tokenBytes + TOKEN_BYTES * this.#tokenCount;
+    return size < LARGE && !this.#overLimit ? message : { ...message, isLarge: true };
   }
 
   #startAfresh(): void {
@@ -125,8 +159,12 @@ export class JsonMessageStream implements TokenSink {
   }
 }
 
-/** Text as QEMU prints it: it ends at the first NUL, and bytes that are no UTF-8 become U+FFFD. */
+/**
+ * Text as QEMU prints it: it ends at the first NUL, and bytes that are no UTF-8 become U+FFFD. Of a long
+ * one no more than an error shows.
+ */
 function asCString(text: Uint8Array): string {
   const end = text.indexOf(0);
-  return diagnostic.decode(end < 0 ? text : text.subarray(0, end));
+  const shown = end < 0 ? text.length : end;
+  return diagnostic.decode(text.subarray(0, Math.min(shown, LONGEST_MESSAGE + 1)));
 }

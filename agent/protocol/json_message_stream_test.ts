@@ -231,6 +231,36 @@ Deno.test("a message over a limit is one error, and the next request works", () 
   }
 });
 
+Deno.test("a bound that is not QEMU's is told with its reason, and what is over it is not kept", () => {
+  const tokenBytes = 1024 * 1024;
+  const limits = { tokenBytes, tokenCount: 100, nesting: 3, reason: "because of this" };
+  const long = "x".repeat(tokenBytes);
+  assert.deepEqual(messages(latin1(`{"id":"${long}"}${PING}`), limits), [
+    "JSON token size limit exceeded: a request can have 1 MiB here, because of this",
+    PONG,
+  ]);
+  assert.deepEqual(messages(latin1(`[${"1,".repeat(100)}1]${PING}`), limits), [
+    "JSON token count limit exceeded: a request can have 100 tokens here, because of this",
+    PONG,
+  ]);
+});
+
+Deno.test("only a message that took megabytes is told as large", () => {
+  const sizes = (text: string) =>
+    new JsonMessageStream().feed(latin1(text)).map(({ isLarge = false }) => isLarge);
+  assert.deepEqual(sizes(PING), [false]);
+  assert.deepEqual(sizes(`["${"x".repeat(3_000_000)}"]${PING}`), [true, false]);
+  assert.deepEqual(sizes(`[${"1,".repeat(50_000)}1]${PING}`), [true, false]);
+});
+
+Deno.test("an error repeats no more than the beginning of what is wrong", () => {
+  const long = "1".repeat(1_000_000);
+  for (const text of [`"${long}\xff`, `${long}A`, `a${"a".repeat(100_000)} `]) {
+    const [message = ""] = messages(latin1(text));
+    assert.ok(message.length > 50 && message.length < 5_000, String(message.length));
+  }
+});
+
 Deno.test("a message at its limits is read", () => {
   assert.deepEqual(messages(latin1("[[[]]]"), LIMITS), ["= [[[]]]"]);
   assert.deepEqual(messages(latin1("[1,1,1,1,11]"), LIMITS), ["= [1, 1, 1, 1, 11]"]);

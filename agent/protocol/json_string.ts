@@ -4,47 +4,56 @@ export class JsonStringError extends Error {
 }
 
 const SHORT = 64;
+const QUOTE = 0x22;
+const APOSTROPHE = 0x27;
+const SLASH = 0x2f;
+const BACKSLASH = 0x5c;
+const LETTER_U = 0x75;
 /** The length of `\uXXXX`. */
 const UNICODE_ESCAPE = 6;
-const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
-const latin1 = new TextDecoder("latin1");
-const diagnostic = new TextDecoder("utf-8", { ignoreBOM: true });
+const FIRST_SUPPLEMENTARY = 0x10000;
+const utf8 = new TextDecoder("utf-8", { ignoreBOM: true });
 
-const ESCAPES: Readonly<Record<string, string>> = {
-  '"': '"',
-  "'": "'",
-  "\\": "\\",
-  "/": "/",
-  b: "\b",
-  f: "\f",
-  n: "\n",
-  r: "\r",
-  t: "\t",
-};
+/** What an escape of one character stands for, by its byte. */
+const ESCAPES: ReadonlyMap<number, number> = new Map([
+  [QUOTE, QUOTE],
+  [APOSTROPHE, APOSTROPHE],
+  [BACKSLASH, BACKSLASH],
+  [SLASH, SLASH],
+  [0x62, 0x08],
+  [0x66, 0x0c],
+  [0x6e, 0x0a],
+  [0x72, 0x0d],
+  [0x74, 0x09],
+]);
 
 /**
  * Decodes a string token of QEMU's JSON dialect. Of several mistakes the first one is told.
  *
- * @param token the token's bytes, quotes included
+ * The text is written over the token, which it never is longer than: a string can be megabytes.
+ *
+ * @param token the token's bytes, quotes included; they are overwritten
  * @throws JsonStringError for invalid UTF-8, an unknown escape, or a `\u` escape that is no character
  */
 export function decodeJsonString(token: Uint8Array): string {
-  // A character for each byte; only ASCII ones are looked at.
-  const raw = latin1.decode(token);
-  const isAscii = hasOnlyAscii(token);
   const end = token.length - 1;
-  const parts: string[] = [];
-  for (let position = 1;;) {
-    const backslash = raw.indexOf("\\", position);
-    const stop = backslash < 0 ? end : backslash;
-    parts.push(
-      isAscii ? raw.slice(position, stop) : decodeUtf8(token.subarray(position, stop)),
-    );
-    if (backslash < 0) return parts.join("");
-    const escape = readEscape(token, raw, backslash);
-    parts.push(escape.character);
-    position = backslash + escape.length;
+  let written = 1;
+  for (let position = 1; position < end;) {
+    const byte = token[position] ?? 0;
+    if (byte === BACKSLASH) {
+      const { codePoint, length } = readEscape(token, position);
+      position += length;
+      written = writeUtf8(token, written, codePoint);
+    } else if (byte < 0x80) {
+      token[written++] = byte;
+      position++;
+    } else {
+      const { codePoint, length } = readUtf8(token, position);
+      position += length;
+      written = writeUtf8(token, written, codePoint);
+    }
   }
+  return utf8.decode(token.subarray(1, written));
 }
 
 /**
@@ -54,88 +63,106 @@ export function decodeJsonString(token: Uint8Array): string {
  */
 export function decodePlainJsonString(token: Uint8Array): string {
   const end = token.length - 1;
-  if (end > SHORT) return latin1.decode(token.subarray(1, end));
+  // As UTF-8, of which Deno makes a string without a copy in between.
+  if (end > SHORT) return utf8.decode(token.subarray(1, end));
   // A decoder's call costs more than the characters of a command's name.
   return Reflect.apply(String.fromCharCode, undefined, token.subarray(1, end));
 }
 
-/** By a loop: `every` would call a function for each byte of a payload. */
-function hasOnlyAscii(bytes: Uint8Array): boolean {
-  for (let index = 0; index < bytes.length; index++) {
-    if ((bytes[index] ?? 0) >= 0x80) return false;
-  }
-  return true;
+/** A character, and how many bytes it takes where it was read. */
+interface Character {
+  readonly codePoint: number;
+  readonly length: number;
 }
 
-function decodeUtf8(bytes: Uint8Array): string {
-  let text: string;
-  try {
-    text = utf8.decode(withPlainNul(bytes));
-  } catch {
+/** The character of several bytes at `at`: UTF-8, but that U+0000 is C0 80, as in Java. */
+function readUtf8(token: Uint8Array, at: number): Character {
+  const first = token[at] ?? 0;
+  const length = first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
+  let codePoint = first & (0xff >> (length + 1));
+  let isValid = first >= 0xc0 && first < 0xf8;
+  for (let index = 1; index < length; index++) {
+    const byte = token[at + index] ?? 0;
+    if ((byte & 0xc0) !== 0x80) isValid = false;
+    codePoint = (codePoint << 6) | (byte & 0x3f);
+  }
+  const isShortest = codePoint >= FIRST_SUPPLEMENTARY
+    ? length === 4
+    : codePoint >= 0x800
+    ? length === 3
+    : length === 2 && (codePoint >= 0x80 || codePoint === 0);
+  if (!isValid || !isShortest || !isCharacter(codePoint)) {
     throw new JsonStringError("invalid UTF-8 sequence in string");
   }
-  if (/\p{Noncharacter_Code_Point}/u.test(text)) {
-    throw new JsonStringError("invalid UTF-8 sequence in string");
+  return { codePoint, length };
+}
+
+function writeUtf8(bytes: Uint8Array, at: number, codePoint: number): number {
+  let position = at;
+  if (codePoint < 0x80) {
+    bytes[position++] = codePoint;
+    return position;
   }
-  return text;
-}
-
-/** QEMU's modified UTF-8 writes U+0000 as C0 80. */
-function withPlainNul(bytes: Uint8Array): Uint8Array {
-  if (!bytes.includes(0xc0)) return bytes;
-  const result: number[] = [];
-  for (let index = 0; index < bytes.length; index++) {
-    if (bytes[index] === 0xc0 && bytes[index + 1] === 0x80) {
-      result.push(0);
-      index++;
-    } else result.push(bytes[index] ?? 0);
+  if (codePoint < 0x800) {
+    bytes[position++] = 0xc0 | (codePoint >> 6);
+  } else {
+    if (codePoint < FIRST_SUPPLEMENTARY) {
+      bytes[position++] = 0xe0 | (codePoint >> 12);
+    } else {
+      bytes[position++] = 0xf0 | (codePoint >> 18);
+      bytes[position++] = 0x80 | ((codePoint >> 12) & 0x3f);
+    }
+    bytes[position++] = 0x80 | ((codePoint >> 6) & 0x3f);
   }
-  return Uint8Array.from(result);
+  bytes[position++] = 0x80 | (codePoint & 0x3f);
+  return position;
 }
 
-/** The escape whose backslash is at `at`; its length is in bytes. */
-function readEscape(
-  token: Uint8Array,
-  raw: string,
-  at: number,
-): { character: string; length: number } {
-  const letter = raw.charAt(at + 1);
-  if (letter === "u") return readUnicodeEscape(token, raw, at);
-  const character = Object.hasOwn(ESCAPES, letter) ? ESCAPES[letter] : undefined;
-  if (character === undefined) throw new JsonStringError("invalid escape sequence in string");
-  return { character, length: 2 };
+/** The escape whose backslash is at `at`. */
+function readEscape(token: Uint8Array, at: number): Character {
+  const letter = token[at + 1] ?? 0;
+  if (letter === LETTER_U) return readUnicodeEscape(token, at);
+  const codePoint = ESCAPES.get(letter);
+  if (codePoint === undefined) throw new JsonStringError("invalid escape sequence in string");
+  return { codePoint, length: 2 };
 }
 
-function readUnicodeEscape(
-  token: Uint8Array,
-  raw: string,
-  at: number,
-): { character: string; length: number } {
-  const unit = hexUnit(raw, at);
+function readUnicodeEscape(token: Uint8Array, at: number): Character {
+  const unit = hexUnit(token, at);
   let length = UNICODE_ESCAPE;
   let codePoint = unit;
   if (isBetween(unit, 0xd800, 0xdbff)) {
-    const low = hexUnit(raw, at + UNICODE_ESCAPE);
+    const low = hexUnit(token, at + UNICODE_ESCAPE);
     if (isBetween(low, 0xdc00, 0xdfff)) {
       length = 2 * UNICODE_ESCAPE;
-      codePoint = 0x10000 + ((unit - 0xd800) << 10) + (low - 0xdc00);
+      codePoint = FIRST_SUPPLEMENTARY + ((unit - 0xd800) << 10) + (low - 0xdc00);
     }
   }
-  const character = isBetween(codePoint, 0, 0xd7ff) || isBetween(codePoint, 0xe000, 0x10ffff)
-    ? String.fromCodePoint(codePoint)
-    : undefined;
-  if (character === undefined || /\p{Noncharacter_Code_Point}/u.test(character)) {
+  if (!isCharacter(codePoint)) {
     // As QEMU shows it: as many bytes as the escape should have, whatever they are.
-    const shown = diagnostic.decode(token.subarray(at, at + length));
+    const shown = utf8.decode(token.subarray(at, at + length));
     throw new JsonStringError(`${shown} is not a valid Unicode character`);
   }
-  return { character, length };
+  return { codePoint, length };
 }
 
 /** The number in `\uXXXX` at `at`, or -1 when there is no such escape. */
-function hexUnit(raw: string, at: number): number {
-  const match = /^\\u([0-9a-fA-F]{4})/.exec(raw.slice(at, at + UNICODE_ESCAPE));
-  return match?.[1] === undefined ? -1 : Number.parseInt(match[1], 16);
+function hexUnit(token: Uint8Array, at: number): number {
+  if (token[at] !== BACKSLASH || token[at + 1] !== LETTER_U) return -1;
+  let unit = 0;
+  for (let index = 2; index < UNICODE_ESCAPE; index++) {
+    const digit = Number.parseInt(String.fromCharCode(token[at + index] ?? 0), 16);
+    if (Number.isNaN(digit)) return -1;
+    unit = 16 * unit + digit;
+  }
+  return unit;
+}
+
+/** Whether it is a code point of Unicode that may stand in text. */
+function isCharacter(codePoint: number): boolean {
+  const isNoncharacter = isBetween(codePoint, 0xfdd0, 0xfdef) || (codePoint & 0xfffe) === 0xfffe;
+  return !isNoncharacter &&
+    (isBetween(codePoint, 0, 0xd7ff) || isBetween(codePoint, 0xe000, 0x10ffff));
 }
 
 function isBetween(value: number, low: number, high: number): boolean {

@@ -1,6 +1,7 @@
 import type { TokenKind } from "./json_lexer.ts";
 import { decodeJsonString, decodePlainJsonString, JsonStringError } from "./json_string.ts";
 import type { JsonValue } from "./json_value.ts";
+import { shortened } from "./qapi_error.ts";
 
 type MutableObject = { [key: string]: JsonValue };
 
@@ -14,7 +15,9 @@ type Container =
 // Nothing is inherited from it. An object without a prototype would do the same, but V8 makes it a
 // dictionary, which takes seven times as long to fill and to go through.
 const NO_MEMBERS: object = Object.freeze(Object.create(null));
-const ascii = new TextDecoder("latin1");
+const ascii = new TextDecoder();
+/** Of a keyword no more is looked at; the longest that there is has five letters. */
+const MOST_LETTERS = 64;
 const MAXIMUM_UINT64 = 0xffff_ffff_ffff_ffffn;
 const MINIMUM_INT64 = -0x8000_0000_0000_0000n;
 
@@ -71,7 +74,7 @@ export class JsonValueBuilder {
         this.#number(kind, ascii.decode(text));
         break;
       case "keyword":
-        this.#keyword(ascii.decode(text));
+        this.#keyword(ascii.decode(text.subarray(0, MOST_LETTERS)));
         break;
       default:
         this.#error = "expecting value";
@@ -108,8 +111,9 @@ export class JsonValueBuilder {
 
   #number(kind: "integer" | "float", text: string): void {
     const value = readNumber(kind, text);
-    if (value === Infinity || value === -Infinity) this.#error = `number ${text} is out of range`;
-    else this.#complete(value);
+    if (value === Infinity || value === -Infinity) {
+      this.#error = `number ${shortened(text)} is out of range`;
+    } else this.#complete(value);
   }
 
   #string(token: Uint8Array): void {

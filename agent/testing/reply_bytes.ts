@@ -1,4 +1,4 @@
-import type { Reply } from "../protocol/dispatcher.ts";
+import type { Reply } from "../protocol/reply.ts";
 
 /** All bytes of a reply; none for a command without one. */
 export async function replyBytes(reply: Reply | undefined): Promise<Uint8Array> {
