@@ -106,6 +106,18 @@ const SUITES: readonly Suite[] = [
     command: ["deno", ...TEST, "scripts/clients"],
   },
   {
+    name: "memory",
+    quick: false,
+    parts: ["compile", "newest", "memory-cgroup"],
+    // A quiet test would keep its table to itself.
+    command: [
+      "deno",
+      ...TEST.filter((word) => word !== "--quiet"),
+      "scripts/memory/memory_test.ts",
+    ],
+    report: /^(?:idle|after everything) .*/m,
+  },
+  {
     name: "monitoring",
     quick: false,
     parts: ["compile", "newest", "helm", "prometheus"],

@@ -10,8 +10,9 @@ const REQUEST_BYTES = 64 * MEBIBYTE;
 const READ_BYTES = 48 * MEBIBYTE;
 const STREAM_BYTES = 16 * MEBIBYTE;
 const PROGRAMS_BYTES = 64 * MEBIBYTE;
-/** QEMU allows two million tokens in 64 MiB. Each takes up to 64 bytes once it is parsed. */
-const BYTES_A_TOKEN = 32;
+const REQUEST_TOKENS = 2 * MEBIBYTE;
+/** A token takes up to 64 bytes once it is parsed, and V8 lets as much garbage gather as is in use. */
+const BYTES_A_TOKEN = 256;
 
 /** How much of clients' data the agent holds at most. */
 export interface MemoryLimits {
@@ -40,10 +41,11 @@ export function memoryLimits(memoryLimit: number | undefined): MemoryLimits {
   const spare = Math.max((memoryLimit ?? Infinity) - OWN_BYTES, LEAST_BYTES);
   const share = (part: number, most: number) => Math.min(Math.floor(spare / part), most);
   const requestBytes = share(4, REQUEST_BYTES);
-  const isNarrower = memoryLimit !== undefined && requestBytes < REQUEST_BYTES;
+  const requestTokens = share(BYTES_A_TOKEN, REQUEST_TOKENS);
+  const isNarrower = memoryLimit !== undefined && requestTokens < REQUEST_TOKENS;
   return {
     requestBytes,
-    requestTokens: Math.floor(requestBytes / BYTES_A_TOKEN),
+    requestTokens,
     readBytes: share(4, READ_BYTES),
     streamBytes: share(8, STREAM_BYTES),
     programsBytes: share(4, PROGRAMS_BYTES),
