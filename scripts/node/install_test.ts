@@ -14,6 +14,7 @@ const VERSION: string = JSON.parse(await Deno.readTextFile("deno.json")).version
 const IMAGE = `localhost/qemu-guest-agent-talos:${VERSION}`;
 const DATA = "/var/mnt/data";
 const MIB = 1024 * 1024;
+const SLOW = { timeoutMs: 60_000 };
 
 interface FileSystem {
   readonly mountpoint: string;
@@ -140,6 +141,20 @@ Deno.test("the chart on a real node", async (test) => {
     assert.match(metrics, /^qga_requests_total\{.*guest-get-fsinfo.*\} 1\d\d$/m);
     const memory = await agent.memory();
     figures.push(["container after 1,000 commands, 100 scrapes", describe(memory)]);
+    assert.equal(memory.kills, 0);
+    assert.ok(memory.current <= 48 * MIB, describe(memory));
+  });
+
+  await test.step("requests of 4 and 20 MiB, the latter over the limit, within the memory limit", async () => {
+    await using client = await guest.agent();
+    await client.sync();
+    for (const mebibytes of [4, 20]) {
+      const request = client.execute("guest-ping", { x: "a".repeat(mebibytes * MIB) }, SLOW);
+      await assert.rejects(request, mebibytes === 4 ? /'x'/ : /token size .*memory is limited/);
+      assert.deepEqual(await client.execute("guest-ping", undefined, SLOW), {});
+    }
+    const memory = await agent.memory();
+    figures.push(["container after requests of 4 and 20 MiB", describe(memory)]);
     assert.equal(memory.kills, 0);
     assert.ok(memory.current <= 48 * MIB, describe(memory));
   });
