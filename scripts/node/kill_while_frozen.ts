@@ -58,7 +58,7 @@ export async function killWhileFrozen(options: KillOptions): Promise<void> {
     {
       name: "kill -9 of the agent",
       command: "kill -9 $agent",
-      ...{ told: /^.*the freeze has ended too early.*by the guard/, withinMs: 1_000 },
+      ...{ told: /^.*the freeze has ended too early.*by the guard/, withinMs: 5_000 },
       then: startedAgain,
     },
     {
@@ -80,7 +80,7 @@ export async function killWhileFrozen(options: KillOptions): Promise<void> {
     {
       name: "kill -9 of the guard, then of the agent",
       command: "kill -9 $guard; usleep 200000; kill -9 $agent",
-      ...{ told: /since the agent's guard had ended/, withinMs: 1_000 },
+      ...{ told: /since the agent's guard had ended/, withinMs: 5_000 },
       then: startedAgain,
     },
     {
