@@ -33,6 +33,9 @@ interface FoundMount {
   readonly index: number;
 }
 
+const decoder = new TextDecoder();
+const encoder = new TextEncoder();
+
 // The kernel has 20 bits for the minor number.
 const MINORS = 2 ** 20;
 // Stands for the parent of the mounts whose parent the process does not see.
@@ -197,7 +200,6 @@ class MountTable implements Disposable {
  * of V8's heap, which are given back at once.
  */
 class MountPlaces implements Disposable {
-  readonly #decoder = new TextDecoder();
   #count = 0;
   #places = new Int32Array(PLACE_SIZE * FIRST_PLACES);
   #pathsEnd = 0;
@@ -231,7 +233,7 @@ class MountPlaces implements Disposable {
   /** The path of a place, as the kernel has escaped it. */
   path(index: number): string {
     const start = this.#field(index, START);
-    return decodeText(this.#decoder, this.#paths, start, this.#field(index, END));
+    return decodeText(decoder, this.#paths, start, this.#field(index, END));
   }
 
   /** What finds the place to which the kernel comes when it looks one of these paths up. */
@@ -270,7 +272,6 @@ class MountPlaces implements Disposable {
 
   /** The places that are at one of these paths. Most have another length than each of them. */
   #placesAt(paths: ReadonlySet<string>): number[] {
-    const encoder = new TextEncoder();
     const lengths = new Set(Array.from(paths, (path) => encoder.encode(path).length));
     const result: number[] = [];
     for (let index = 0; index < this.#count; index++) {

@@ -7,6 +7,8 @@ const SLASH = 0x2f;
 const COLON = 0x3a;
 const BTRFS = Uint8Array.from("btrfs", (letter) => letter.charCodeAt(0));
 
+const decoder = new TextDecoder();
+
 /**
  * A line of `/proc/PID/mountinfo` (proc_pid_mountinfo(5)), one after the other: a table has thousands,
  * of which most are only glanced at. The fields are places in the bytes until somebody wants their text.
@@ -19,7 +21,6 @@ export class MountinfoLine {
   /** Where the mount point stands in the bytes, as the kernel has escaped it. */
   mountPointStart = 0;
   mountPointEnd = 0;
-  readonly #decoder = new TextDecoder();
   #bytes: Uint8Array = new Uint8Array(0);
   #rootStart = 0;
   #optionsEnd = 0;
@@ -121,7 +122,7 @@ export class MountinfoLine {
   }
 
   #raw(start: number, end: number): string {
-    return decodeText(this.#decoder, this.#bytes, start, end);
+    return decodeText(decoder, this.#bytes, start, end);
   }
 }
 

@@ -9,6 +9,8 @@ const MOST_FIELDS = 16;
 const IPV4_DIGITS = 8;
 const IPV6_DIGITS = 32;
 
+const decoder = new TextDecoder();
+
 /**
  * A line of one of the kernel's tables, such as `/proc/net/route`, whose fields have blanks between them;
  * one line after the other. Fields are places in the bytes until they are asked for.
@@ -16,7 +18,6 @@ const IPV6_DIGITS = 32;
 export class TableLine {
   /** How many fields the line has; those beyond the sixteenth are not counted. */
   count = 0;
-  readonly #decoder = new TextDecoder();
   readonly #starts = new Int32Array(MOST_FIELDS);
   readonly #ends = new Int32Array(MOST_FIELDS);
   readonly #address = new Uint8Array(IPV6_DIGITS / 2);
@@ -37,7 +38,7 @@ export class TableLine {
 
   /** A field as it is. */
   text(field: number): string {
-    return decodeText(this.#decoder, this.#bytes, this.#start(field), this.#end(field));
+    return decodeText(decoder, this.#bytes, this.#start(field), this.#end(field));
   }
 
   /** A decimal integer; NaN when the field is none. */
