@@ -1,4 +1,4 @@
-import { cString, Errno, ERRNO_ATTEMPTS, type Libc, OpenFlag } from "../host/libc.ts";
+import { cString, Errno, type Libc, OpenFlag } from "../host/libc.ts";
 
 /** What the kernel is asked about whole file systems: ioctl_fs(2). Tests put a fake kernel here. */
 export interface FileSystemCalls {
@@ -162,14 +162,11 @@ export class KernelFileSystemCalls implements FileSystemCalls {
     throw this.#libc.errorOf(Errno.EIO, what);
   }
 
-  /** Makes a call whose errno counts; see `ERRNO_ATTEMPTS`. */
+  /** Makes a call whose errno counts. */
   #believe(what: string, call: () => number, expected: readonly number[]): number {
-    for (let attempt = 1;; attempt++) {
-      const result = call();
-      if (result >= 0) return result;
-      const error = this.#libc.lastError(what);
-      if (expected.includes(error.errno) || attempt === ERRNO_ATTEMPTS) throw error;
-    }
+    const outcome = this.#libc.outcome(call, expected);
+    if (outcome < 0) throw this.#libc.errorOf(-outcome, what);
+    return outcome;
   }
 }
 

@@ -42,8 +42,9 @@ export class GuardLock {
     const fd = this.#open();
     if (fd === undefined) return false;
     try {
-      return this.#libc.process.flock(fd, LOCK_SH | LOCK_NB) < 0 &&
-        this.#libc.errno() === Errno.EAGAIN;
+      const { flock } = this.#libc.process;
+      const outcome = this.#libc.outcome(() => flock(fd, LOCK_SH | LOCK_NB), [Errno.EAGAIN]);
+      return outcome === -Errno.EAGAIN;
     } finally {
       this.#libc.file.close(fd);
     }

@@ -18,6 +18,9 @@ const MODE_FLAGS: Readonly<Record<string, number>> = {
   "a+": OpenFlag.RDWR | OpenFlag.CREAT | OpenFlag.APPEND,
 };
 
+/** What a pipe says that is empty or full, and a call that a signal has ended. */
+const TEMPORARY: readonly number[] = [Errno.EAGAIN, Errno.EINTR];
+
 /** Moved by one system call; other work of the agent is done in between. */
 const CHUNK = 1024 * 1024;
 
@@ -186,12 +189,15 @@ export class GuestFile implements Disposable {
     while (offset < bytes.length) {
       if (offset > 0) await nextTurn();
       const chunk = bytes.subarray(offset, offset + CHUNK);
-      const count = this.#libc.file.write(this.#fd, chunk, BigInt(chunk.length));
+      const count = this.#libc.outcome(
+        () => this.#libc.file.write(this.#fd, chunk, BigInt(chunk.length)),
+        TEMPORARY,
+      );
       if (count >= 0) {
         offset += count;
         continue;
       }
-      const error = this.#libc.lastError("failed to write to file");
+      const error = this.#libc.errorOf(-count, "failed to write to file");
       if (error.errno === Errno.EINTR) continue;
       if (error.errno === Errno.EAGAIN && offset > 0) return offset;
       throw error;
@@ -230,13 +236,16 @@ export class GuestFile implements Disposable {
     let filled = 0;
     while (filled < buffer.length) {
       const rest = buffer.subarray(filled);
-      const count = this.#libc.file.read(this.#fd, rest, BigInt(rest.length));
+      const count = this.#libc.outcome(
+        () => this.#libc.file.read(this.#fd, rest, BigInt(rest.length)),
+        TEMPORARY,
+      );
       if (count === 0) return { filled, end: "eof" };
       if (count > 0) {
         filled += count;
         continue;
       }
-      const error = this.#libc.lastError("failed to read file");
+      const error = this.#libc.errorOf(-count, "failed to read file");
       if (error.errno === Errno.EINTR) continue;
       if (error.errno === Errno.EAGAIN && !(isFirst && filled === 0)) {
         return { filled, end: "empty" };

@@ -15,6 +15,8 @@ const SYS_PIDFD_OPEN = 434n;
 const PATH_MAX = 4096;
 const READ_SIZE = 64 * 1024;
 const WRITE_SIZE = 64 * 1024;
+/** After these a pipe is looked at again later. */
+const TEMPORARY: readonly number[] = [Errno.EAGAIN, Errno.EINTR];
 /** So often a pipe is read or written before the others and the rest of the agent have their turn. */
 const TRANSFERS_A_TURN = 16;
 /** Results that nobody has asked for. */
@@ -279,12 +281,15 @@ export class GuestProcesses implements AsyncDisposable {
     process.outputs.add(fd);
     this.#handlers.set(fd, () => {
       for (let turn = 0; turn < TRANSFERS_A_TURN; turn++) {
-        const count = this.#libc.file.read(fd, this.#chunk, BigInt(READ_SIZE));
+        const count = this.#libc.outcome(
+          () => this.#libc.file.read(fd, this.#chunk, BigInt(READ_SIZE)),
+          TEMPORARY,
+        );
         if (count > 0) {
           if (output !== undefined) this.#capture(output, this.#chunk.subarray(0, count));
           continue;
         }
-        if (count < 0 && this.#isTemporary()) return;
+        if (TEMPORARY.includes(-count)) return;
         process.outputs.delete(fd);
         this.#close(fd);
         this.#finishIfDone(process);
@@ -345,9 +350,12 @@ export class GuestProcesses implements AsyncDisposable {
     const write = () => {
       for (let turn = 0; turn < TRANSFERS_A_TURN && offset < length; turn++) {
         const chunk = input.bytes.subarray(offset, offset + WRITE_SIZE);
-        const count = this.#libc.file.write(fd, chunk, BigInt(chunk.length));
+        const count = this.#libc.outcome(
+          () => this.#libc.file.write(fd, chunk, BigInt(chunk.length)),
+          TEMPORARY,
+        );
         if (count < 0) {
-          if (this.#isTemporary()) return;
+          if (TEMPORARY.includes(-count)) return;
           // EPIPE: the program does not want it.
           close();
           return;
@@ -358,11 +366,6 @@ export class GuestProcesses implements AsyncDisposable {
     };
     this.#handlers.set(fd, write);
     write();
-  }
-
-  #isTemporary(): boolean {
-    const errno = this.#libc.errno();
-    return errno === Errno.EAGAIN || errno === Errno.EINTR;
   }
 
   #close(fd: number): void {
