@@ -24,7 +24,6 @@ const ENTER = 'echo $$ >"$0" && exec "$@"';
  */
 export class ContainedAgent implements AsyncDisposable {
   readonly cgroup: MemoryCgroup;
-  /** The directory of the root, where the test sees none of the mounts. */
   readonly agent: RunningAgent;
   /** Where metrics are. */
   readonly address: string;
@@ -46,14 +45,14 @@ export class ContainedAgent implements AsyncDisposable {
   static async start(limitMiB: number, options: readonly string[]): Promise<ContainedAgent> {
     await using resources = new AsyncDisposableStack();
     const cgroup = resources.use(MemoryCgroup.create(limitMiB));
-    const directory = await Deno.makeTempDir({ prefix: "memory-" });
-    const namespace = resources.use(await MountNamespace.create(directory));
+    const namespace = resources.use(await MountNamespace.create());
+    const { directory } = namespace;
     // Pages of the executable that are in memory already are not the cgroup's.
     for await (const _chunk of (await Deno.open(EXECUTABLE)).readable);
     const address = `127.0.0.1:${freePort()}`;
     const agent = resources.use(
       await RunningAgent.startIn(
-        directory,
+        await Deno.makeTempDir({ prefix: "memory-agent-" }),
         [
           ...["--listen-address", address, "--statedir", `${directory}/state`],
           ...["--path-rootfs", `${directory}/root`, "--path-procfs", `${directory}/proc`],
@@ -89,15 +88,17 @@ export class ContainedAgent implements AsyncDisposable {
 
 /** A mount namespace with the trees of an agent, kept by a process that sleeps. */
 class MountNamespace implements AsyncDisposable {
+  /** Where the trees are, `root`, `state`, `proc` and `sys`. */
+  readonly directory: string;
   readonly #keeper: Deno.ChildProcess;
-  readonly #directory: string;
 
   private constructor(keeper: Deno.ChildProcess, directory: string) {
     this.#keeper = keeper;
-    this.#directory = directory;
+    this.directory = directory;
   }
 
-  static async create(directory: string): Promise<MountNamespace> {
+  static async create(): Promise<MountNamespace> {
+    const directory = await Deno.makeTempDir({ prefix: "memory-" });
     const keeper = new Deno.Command("unshare", {
       args: ["--mount", "sh", "-c", MAKE_TREES, "sh", directory],
       stdout: "piped",
@@ -122,10 +123,11 @@ class MountNamespace implements AsyncDisposable {
     const [program = "", ...args] = this.command;
     // An agent that was killed has left it frozen, and it could not be unmounted; else this fails.
     await new Deno.Command(program, {
-      args: [...args, "fsfreeze", "--unfreeze", `${this.#directory}/root/var`],
+      args: [...args, "fsfreeze", "--unfreeze", `${this.directory}/root/var`],
       stderr: "null",
     }).output();
     this.#keeper.kill("SIGKILL");
     await this.#keeper.status;
+    await Deno.remove(this.directory, { recursive: true });
   }
 }
