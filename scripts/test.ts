@@ -9,7 +9,7 @@ interface Suite {
   readonly program?: { readonly name: string; readonly remedy: string };
   /** The command line; `{junit}` stands for the file that the test runner reports to. */
   readonly command: readonly string[];
-  /** What of the output of a success is worth reading. */
+  /** What of the output of a success is worth reading; all that it matches is printed. */
   readonly report?: RegExp;
 }
 
@@ -23,6 +23,8 @@ interface Outcome {
 }
 
 const TEST = ["test", "--quiet", "-A", "--junit-path={junit}"];
+/** A quiet test would keep its table to itself. */
+const LOUD_TEST = TEST.filter((word) => word !== "--quiet");
 /** They run against Talos' own apid, one after the other. */
 const REALAPID = ["agent/talos/realapid_test.ts", "agent/check/realapid_test.ts"];
 const REALAPID_PROGRAM = {
@@ -95,9 +97,8 @@ const SUITES: readonly Suite[] = [
     name: "conformance",
     quick: false,
     parts: ["compile", "qemu-ga", "newest", "namespaces"],
-    // A quiet test would keep its table to itself.
-    command: ["deno", ...TEST.filter((word) => word !== "--quiet"), "scripts/conformance"],
-    report: /^suite +requests[^]*?(?=^-)/m,
+    command: ["deno", ...LOUD_TEST, "scripts/conformance"],
+    report: /^suite +requests[^]*?(?=^-)/gm,
   },
   {
     name: "clients",
@@ -109,13 +110,22 @@ const SUITES: readonly Suite[] = [
     name: "memory",
     quick: false,
     parts: ["compile", "newest", "memory-cgroup"],
-    // A quiet test would keep its table to itself.
-    command: [
-      "deno",
-      ...TEST.filter((word) => word !== "--quiet"),
-      "scripts/memory/memory_test.ts",
-    ],
-    report: /^(?:idle|after everything) .*/m,
+    command: ["deno", ...LOUD_TEST, "scripts/memory/memory_test.ts"],
+    report: /^(?:idle|frozen|after everything) .*$/gm,
+  },
+  {
+    name: "hostile",
+    quick: false,
+    parts: ["vm", "compile", "newest"],
+    command: ["deno", ...LOUD_TEST, "scripts/hostile/hostile_test.ts"],
+    report: /^(?:HOSTILE_SEED|on a ).*$/gm,
+  },
+  {
+    name: "soak",
+    quick: false,
+    parts: ["compile", "newest", "memory-cgroup"],
+    command: ["deno", ...LOUD_TEST, "scripts/hostile/soak_test.ts"],
+    report: /^\d+ days: .*$/gm,
   },
   {
     name: "monitoring",
@@ -158,9 +168,8 @@ const SUITES: readonly Suite[] = [
     quick: false,
     parts: ["vm", "control-plane", "helm", "node", "image", "compile"],
     program: REALAPID_PROGRAM,
-    // A quiet test would keep its table to itself.
-    command: ["deno", ...TEST.filter((word) => word !== "--quiet"), "scripts/node"],
-    report: /^on the node[^]*?(?=^-)/m,
+    command: ["deno", ...LOUD_TEST, "scripts/node"],
+    report: /^on the node[^]*?(?=^-)/gm,
   },
 ];
 
@@ -215,7 +224,9 @@ async function runSuite(suite: Suite): Promise<Outcome> {
     const command = suite.command.map((word) => word.replace("{junit}", junit));
     const { success, output } = await capture(command);
     if (!success) console.log(output);
-    else if (suite.report !== undefined) console.log(suite.report.exec(output)?.[0].trimEnd());
+    else if (suite.report !== undefined) {
+      for (const part of output.match(suite.report) ?? []) console.log(part.trimEnd());
+    }
     const counts = count(await Deno.readTextFile(junit), success);
     return { suite: suite.name, ...counts, skipped: undefined, seconds: seconds() };
   } finally {

@@ -62,6 +62,11 @@ export class RunningAgent implements AsyncDisposable {
     }
   }
 
+  /** Its process id. */
+  get pid(): number {
+    return this.#process.pid;
+  }
+
   /** A new client of it. */
   client(): Promise<GuestAgentClient> {
     return GuestAgentClient.connect(this.socket);
