@@ -17,7 +17,7 @@ async function connects(
     try {
       console.log(await (await fetch("${url}", { client })).text());
     } catch (error) {
-      console.log(String(error));
+      console.log(String(error), String(error.cause));
     }`;
   const { stdout } = await new Deno.Command(Deno.execPath(), {
     args: ["eval", "--quiet", program],
