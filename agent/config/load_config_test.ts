@@ -168,7 +168,11 @@ Deno.test("each mistake is one line with its place and what is allowed", async (
     ],
     [
       { words: ["-c/missing"] },
-      "cannot read the configuration file /missing: no such file: /missing",
+      "cannot read the configuration file /missing that --config names: no such file: /missing",
+    ],
+    [
+      { environment: { QGA_CONF: "/missing" } },
+      "cannot read the configuration file /missing that QGA_CONF names: no such file: /missing",
     ],
     [
       { words: ["-c/k"], files },

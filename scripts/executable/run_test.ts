@@ -45,6 +45,12 @@ Deno.test("mistakes end with status 2 and one line that says what is allowed", a
   }
 });
 
+Deno.test("QGA_CONF that names a missing file is a mistake, as --config is", async () => {
+  const { code, stderr } = await execute(["-D"], { QGA_CONF: "/nonexistent/qemu-ga.conf" });
+  equal(code, 2);
+  match(stderr, /\/nonexistent\/qemu-ga\.conf that QGA_CONF names/);
+});
+
 Deno.test("the dumped configuration reads back", async () => {
   const directory = await Deno.makeTempDir();
   const options = ["-m", "unix-listen", "-p", "/x", "-b", "guest-ping,guest-info", "-v"];
