@@ -102,6 +102,15 @@ Deno.test("a YAML file takes lists, numbers and booleans", async () => {
   assert.deepEqual(empty, await load({}));
 });
 
+Deno.test("a YAML file's values are typed by their option: a text stays as written", async () => {
+  const files = {
+    "/c.yaml": "port-name: 1.10\ntalos-context: 007\npath: 0x10\nverbose: True\ndaemonize: FALSE\n",
+  };
+  const config = await load({ words: ["-c", "/c.yaml"], files });
+  assert.deepEqual([config.portName, config.talosContext, config.path], ["1.10", "007", "0x10"]);
+  assert.deepEqual([config.verbose, config.daemonize], [true, false]);
+});
+
 Deno.test("times are in seconds or have a unit", async () => {
   for (
     const [text, milliseconds] of [

@@ -1,4 +1,15 @@
+import type { DocumentOptions, SchemaOptions } from "yaml";
 import { ConfigError } from "./config_error.ts";
+
+/**
+ * Every scalar is a text, as it is written: what it means the option's declaration says. YAML itself
+ * would make 7 of 007, and 1.1 of 1.10. Only nothing, `null` and `~` are no value.
+ */
+const AS_WRITTEN: DocumentOptions & SchemaOptions = {
+  schema: "failsafe",
+  customTags: ["null"],
+  logLevel: "error",
+};
 
 /**
  * Reads a configuration file in YAML: a mapping of option names to scalars, or to lists of scalars for
@@ -12,7 +23,7 @@ export async function parseYamlFile(text: string, path: string): Promise<Map<str
   const { parse } = await import("yaml");
   let document: unknown;
   try {
-    document = parse(text, { logLevel: "error" });
+    document = parse(text, AS_WRITTEN);
   } catch (error) {
     const [reason = ""] = (error instanceof Error ? error.message : String(error)).split("\n");
     throw new ConfigError(`${path}: ${reason}`);
@@ -30,8 +41,6 @@ function scalarText(key: string, value: unknown, path: string): string {
   if (Array.isArray(value)) {
     return value.map((element: unknown) => scalarText(key, element, path)).join(",");
   }
-  if (typeof value === "string" || typeof value === "number" || typeof value === "boolean") {
-    return String(value);
-  }
+  if (typeof value === "string") return value;
   throw new ConfigError(`${path}: ${key} must be a text, a number, true, false, or a list of them`);
 }
