@@ -5,6 +5,7 @@ import { guestGetDisks } from "./disks.ts";
 import { guestGetFsinfo } from "./file_system.ts";
 import { guestGetCpustats, guestGetLoad, guestGetVcpus, guestSetVcpus } from "./cpu.ts";
 import { guestGetDiskstats } from "./disk_statistics.ts";
+import { withKernelErrors } from "./kernel_error.ts";
 import { guestGetMemoryBlockInfo, guestGetMemoryBlocks, guestSetMemoryBlocks } from "./memory.ts";
 import { guestNetworkGetInterfaces, guestNetworkGetRoute } from "./network.ts";
 import { guestExec, guestExecStatus } from "./exec.ts";
@@ -37,7 +38,7 @@ import {
 import { guestFstrim } from "./trim.ts";
 
 /** Every command the agent has, in the order in which guest-info lists them. */
-export const COMMANDS: readonly Command<CommandContext>[] = [
+export const COMMANDS: readonly Command<CommandContext>[] = ([
   guestSync,
   guestSyncDelimited,
   guestPing,
@@ -81,4 +82,4 @@ export const COMMANDS: readonly Command<CommandContext>[] = [
   guestFileFlush,
   guestExec,
   guestExecStatus,
-];
+] satisfies readonly Command<CommandContext>[]).map(withKernelErrors);
