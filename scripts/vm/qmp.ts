@@ -1,6 +1,6 @@
 import { withDeadline } from "./deadline.ts";
 import { parseExactJson, stringifyExactJson } from "./exact_json.ts";
-import { type TimeoutOptions, UnixStream } from "./unix_stream.ts";
+import { type ConnectOptions, type TimeoutOptions, UnixStream } from "./unix_stream.ts";
 
 /** Something that happened to the machine. */
 export interface QmpEvent {
@@ -52,10 +52,9 @@ export class QmpClient implements AsyncDisposable {
    *
    * @throws {Error} if nobody listens or the other side is no QEMU.
    */
-  static async connect(path: string, { timeoutMs = 10_000 }: TimeoutOptions = {}): Promise<
-    QmpClient
-  > {
-    const stream = await UnixStream.connect(path, { timeoutMs });
+  static async connect(path: string, options: ConnectOptions = {}): Promise<QmpClient> {
+    const { timeoutMs = 10_000 } = options;
+    const stream = await UnixStream.connect(path, { ...options, timeoutMs });
     try {
       const greeting = decode(await stream.receiveUntil(NEWLINE, { timeoutMs }));
       if (!("QMP" in greeting)) throw new Error(`${path} does not greet as QMP does`);

@@ -11,6 +11,12 @@ export interface TimeoutOptions {
   readonly timeoutMs?: number;
 }
 
+/** How a connection is made. */
+export interface ConnectOptions extends TimeoutOptions {
+  /** Gives up, with its reason, when it is aborted: nobody will ever listen. */
+  readonly signal?: AbortSignal;
+}
+
 const PIECE = 65536;
 
 /**
@@ -31,11 +37,13 @@ export class UnixStream implements AsyncDisposable {
    *
    * @throws {Error} if it cannot be reached until then.
    */
-  static async connect(path: string, { timeoutMs = 10_000 }: TimeoutOptions = {}): Promise<
-    UnixStream
-  > {
+  static async connect(
+    path: string,
+    { timeoutMs = 10_000, signal }: ConnectOptions = {},
+  ): Promise<UnixStream> {
     const end = performance.now() + timeoutMs;
     for (;;) {
+      signal?.throwIfAborted();
       try {
         return new UnixStream(await Deno.connect({ transport: "unix", path }));
       } catch (error) {

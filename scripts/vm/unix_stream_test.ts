@@ -90,3 +90,12 @@ Deno.test("a guest agent's client finds its reply behind stale ones", async () =
   if (!(error instanceof GuestAgentError)) throw error;
   deepEqual([error.errorClass, error.description], ["CommandNotFound", "no x"]);
 });
+
+Deno.test("who waits for a listener can be told that there will be none", async () => {
+  const path = `${await Deno.makeTempDir()}/socket`;
+  const ended = new AbortController();
+  const connecting = UnixStream.connect(path, { signal: ended.signal });
+  ended.abort(new Error("the program has ended"));
+  await rejects(connecting, /the program has ended/);
+  await Deno.remove(path.replace(/\/socket$/, ""));
+});
