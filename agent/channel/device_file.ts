@@ -1,4 +1,4 @@
-import { cString, Errno, ERRNO_ATTEMPTS, type Libc, LibcError, OpenFlag } from "../host/libc.ts";
+import { cString, Errno, type Libc, LibcError, OpenFlag } from "../host/libc.ts";
 import { Readiness } from "../host/readiness.ts";
 import type { Session } from "./channel.ts";
 import { NextRequest } from "./next_request.ts";
@@ -13,10 +13,17 @@ const ARRIVAL_MS = 50;
 // virtio_console wakes its readers before an unplugged port begins to fail, and never again.
 const LOOK_AGAIN_MS = [50, 1_000];
 
+const READ_ERRORS: readonly number[] = [Errno.EAGAIN, Errno.EINTR, Errno.EIO];
+const WRITE_ERRORS: readonly number[] = [...READ_ERRORS, Errno.EPIPE];
+/** What keeps a device from being used now, and not for good. */
+const OPEN_ERRORS: readonly number[] = [Errno.EBUSY, Errno.ENOENT, Errno.ENODEV, Errno.ENXIO];
+
 /** Opens a character device for a channel: read-write, nonblocking, not as controlling terminal. */
 export function openDevice(libc: Libc, path: string): number {
   const flags = OpenFlag.RDWR | OpenFlag.NOCTTY | OpenFlag.NONBLOCK | OpenFlag.CLOEXEC;
-  return libc.check(libc.file.open(cString(path), flags, 0), `open ${path}`);
+  const fd = libc.outcome(() => libc.file.open(cString(path), flags, 0), OPEN_ERRORS);
+  if (fd < 0) throw libc.errorOf(-fd, `open ${path}`);
+  return fd;
 }
 
 /**
@@ -34,6 +41,7 @@ export class DeviceFile implements AsyncDisposable {
   readonly #readiness: Readiness;
   readonly #nextRequest: NextRequest;
   readonly #buffer = new Uint8Array(READ_SIZE);
+  readonly #readOnce = (): number => this.#libc.frequent.read(this.#fd, this.#buffer, READ_LENGTH);
   #listening: Promise<void> | undefined;
   #listenSoon: ReturnType<typeof setTimeout> | undefined;
   #waiters: (() => void)[] = [];
@@ -155,23 +163,22 @@ export class DeviceFile implements AsyncDisposable {
   async #write(bytes: Uint8Array, generation: number): Promise<boolean> {
     let offset = 0;
     let waiting = false;
-    let failures = 0;
     try {
       while (offset < bytes.length) {
         if (this.#closed || this.#generation !== generation) return false;
         const edges = this.#edgeCount;
         const rest = bytes.subarray(offset) as Uint8Array<ArrayBuffer>;
-        const count = this.#libc.frequent.write(this.#fd, rest, BigInt(rest.length));
+        const count = this.#libc.outcome(
+          () => this.#libc.frequent.write(this.#fd, rest, BigInt(rest.length)),
+          WRITE_ERRORS,
+        );
         if (count >= 0) {
           offset += count;
-          failures = 0;
           continue;
         }
-        const error = this.#libc.lastError(`write to ${this.#path}`);
-        if (error.errno === Errno.EIO || error.errno === Errno.EPIPE) return false;
-        if (error.errno !== Errno.EAGAIN && error.errno !== Errno.EINTR) {
-          if (++failures < ERRNO_ATTEMPTS) continue;
-          this.#fail(error);
+        if (count === -Errno.EIO || count === -Errno.EPIPE) return false;
+        if (count !== -Errno.EAGAIN && count !== -Errno.EINTR) {
+          this.#fail(this.#libc.errorOf(-count, `write to ${this.#path}`));
           return false;
         }
         if (this.#readiness.isHungUp()) {
@@ -190,9 +197,9 @@ export class DeviceFile implements AsyncDisposable {
   }
 
   /** `away`: nobody is on the other side; `nothing`: somebody may be, but has sent nothing. */
-  #tryRead(attempt = 1): Uint8Array | "away" | "nothing" {
+  #tryRead(): Uint8Array | "away" | "nothing" {
     if (this.#failure !== undefined) return "away";
-    const count = this.#libc.frequent.read(this.#fd, this.#buffer, READ_LENGTH);
+    const count = this.#libc.outcome(this.#readOnce, READ_ERRORS);
     if (count > 0) {
       this.#readCount++;
       this.#listenSoon ??= setTimeout(() => {
@@ -203,11 +210,9 @@ export class DeviceFile implements AsyncDisposable {
     }
     if (count === 0) return "away";
     // Each request ends in an EAGAIN here, for which no error is made.
-    const errno = this.#libc.errno();
-    if (errno === Errno.EAGAIN || errno === Errno.EINTR) return "nothing";
-    if (errno === Errno.EIO) return "away";
-    if (attempt < ERRNO_ATTEMPTS) return this.#tryRead(attempt + 1);
-    this.#fail(this.#libc.errorOf(errno, `read from ${this.#path}`));
+    if (count === -Errno.EAGAIN || count === -Errno.EINTR) return "nothing";
+    if (count === -Errno.EIO) return "away";
+    this.#fail(this.#libc.errorOf(-count, `read from ${this.#path}`));
     return "away";
   }
 

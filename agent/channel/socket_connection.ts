@@ -1,10 +1,11 @@
-import { Errno, ERRNO_ATTEMPTS, type Libc } from "../host/libc.ts";
+import { Errno, type Libc } from "../host/libc.ts";
 import { Readiness } from "../host/readiness.ts";
 import type { Session } from "./channel.ts";
 import { NextRequest } from "./next_request.ts";
 
 const READ_SIZE = 64 * 1024;
 const READ_LENGTH = BigInt(READ_SIZE);
+const EXPECTED_ERRORS: readonly number[] = [Errno.EAGAIN, Errno.EPIPE, Errno.ECONNRESET];
 
 /** A client's connection to a socket of the agent, and its session. */
 export class SocketConnection implements Session, AsyncDisposable {
@@ -14,8 +15,8 @@ export class SocketConnection implements Session, AsyncDisposable {
   readonly #readiness: Readiness;
   readonly #nextRequest: NextRequest;
   readonly #buffer = new Uint8Array(READ_SIZE);
+  readonly #readOnce = (): number => this.#libc.frequent.read(this.#fd, this.#buffer, READ_LENGTH);
   #waiting: Promise<void> | undefined;
-  #failures = 0;
   #closed = false;
 
   /**
@@ -34,11 +35,11 @@ export class SocketConnection implements Session, AsyncDisposable {
   /** See `Session`. */
   async read(): Promise<Uint8Array | undefined> {
     while (!this.#closed) {
-      const count = this.#libc.frequent.read(this.#fd, this.#buffer, READ_LENGTH);
+      const count = this.#libc.outcome(this.#readOnce, EXPECTED_ERRORS);
       if (count > 0) return this.#buffer.subarray(0, count);
-      const next = count === 0 ? "leave" : this.#afterFailure();
-      if (next === "leave") return undefined;
-      if (next === "wait" && !this.#nextRequest.lookAgain()) await this.#change();
+      // The client has left, or the connection has failed, which is the same.
+      if (count !== -Errno.EAGAIN) return undefined;
+      if (!this.#nextRequest.lookAgain()) await this.#change();
     }
     return undefined;
   }
@@ -55,16 +56,17 @@ export class SocketConnection implements Session, AsyncDisposable {
     try {
       while (!this.#closed) {
         const rest = bytes.subarray(offset) as Uint8Array<ArrayBuffer>;
-        const count = this.#libc.frequent.write(this.#fd, rest, BigInt(rest.length));
+        const count = this.#libc.outcome(
+          () => this.#libc.frequent.write(this.#fd, rest, BigInt(rest.length)),
+          EXPECTED_ERRORS,
+        );
         if (count >= 0) {
           offset += count;
           if (offset < bytes.length) continue;
           this.#nextRequest.answered();
           return true;
         }
-        const next = this.#afterFailure();
-        if (next === "leave") return false;
-        if (next === "try") continue;
+        if (count !== -Errno.EAGAIN) return false;
         if (!waiting) this.#readiness.watchWritable(true);
         waiting = true;
         await this.#change();
@@ -83,21 +85,6 @@ export class SocketConnection implements Session, AsyncDisposable {
     await this.#waiting;
     this.#readiness[Symbol.dispose]();
     this.#libc.file.close(this.#fd);
-  }
-
-  /**
-   * What to do after a call that has failed. Only what fails again and again (`ERRNO_ATTEMPTS`) is
-   * believed to be an error of the connection: the client has left.
-   */
-  #afterFailure(): "wait" | "try" | "leave" {
-    const errno = this.#libc.errno();
-    if (errno === Errno.EAGAIN) {
-      this.#failures = 0;
-      return "wait";
-    }
-    if (errno === Errno.EPIPE || errno === Errno.ECONNRESET) return "leave";
-    this.#failures++;
-    return this.#failures < ERRNO_ATTEMPTS ? "try" : "leave";
   }
 
   /** A `read` and a `write` may wait at the same time. */

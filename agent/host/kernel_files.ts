@@ -5,6 +5,7 @@ const BUFFER_SIZE = 32 * 1024;
 const BUFFER_LENGTH = BigInt(BUFFER_SIZE);
 const PATH_MAX = 4096n;
 const AT_FDCWD = -100;
+const ABSENT: readonly number[] = [Errno.ENOENT];
 // Offsets in struct linux_dirent64 (getdents64(2)).
 const ENTRY_LENGTH_OFFSET = 16;
 const ENTRY_NAME_OFFSET = 19;
@@ -48,10 +49,10 @@ export class KernelFiles {
    * @throws LibcError when it is there and cannot be opened or read
    */
   readTextIfPresent(path: string): string | undefined {
-    const fd = this.#open(path, OpenFlag.RDONLY);
+    const fd = this.#libc.outcome(() => this.#open(path, OpenFlag.RDONLY), ABSENT);
     if (fd >= 0) return this.#wholeText(fd, path);
-    if (this.#libc.errno() === Errno.ENOENT) return undefined;
-    throw this.#libc.lastError(`open ${path}`);
+    if (fd === -Errno.ENOENT) return undefined;
+    throw this.#libc.errorOf(-fd, `open ${path}`);
   }
 
   /**
@@ -73,10 +74,10 @@ export class KernelFiles {
    * @throws LibcError when it is there and cannot be read
    */
   readAttributeIfPresent(path: string, directory?: OpenDirectory): string | undefined {
-    const fd = this.#open(path, OpenFlag.RDONLY, directory);
+    const fd = this.#libc.outcome(() => this.#open(path, OpenFlag.RDONLY, directory), ABSENT);
     if (fd < 0) {
-      if (this.#libc.errno() === Errno.ENOENT) return undefined;
-      throw this.#libc.lastError(`open ${path}`);
+      if (fd === -Errno.ENOENT) return undefined;
+      throw this.#libc.errorOf(-fd, `open ${path}`);
     }
     try {
       const count = this.#read(fd);
@@ -121,10 +122,10 @@ export class KernelFiles {
    */
   list(path: string): string[] {
     // Without O_DIRECTORY, whose number arm64 has for O_DIRECT.
-    const fd = this.#open(path, OpenFlag.RDONLY);
+    const fd = this.#libc.outcome(() => this.#open(path, OpenFlag.RDONLY), ABSENT);
     if (fd < 0) {
-      if (this.#libc.errno() === Errno.ENOENT) return [];
-      throw this.#libc.lastError(`open directory ${path}`);
+      if (fd === -Errno.ENOENT) return [];
+      throw this.#libc.errorOf(-fd, `open directory ${path}`);
     }
     try {
       const names: string[] = [];

@@ -108,11 +108,8 @@ export const Errno = {
   EDQUOT: 122,
 } as const;
 
-/**
- * How often a call is made that fails with an error which it should not have: Deno can change errno
- * between a call and the look at it, so what fails only once has not failed.
- */
-export const ERRNO_ATTEMPTS = 3;
+/** How often a call is made that fails with an error which it should not have; see `Libc.outcome`. */
+const ERRNO_ATTEMPTS = 3;
 
 /** A call of libc that failed. `message` is `<what>: <strerror>`, such as `open /dev/x: ...`. */
 export class LibcError extends Error {
@@ -217,19 +214,17 @@ export class Libc implements Disposable {
 
   /**
    * Makes a call whose errno decides what happens next. Deno can change errno between a call and the
-   * look at it, so one that is not `expected` is believed only when the call, made again, fails with it
-   * again. A call that may not be made twice is not for this.
+   * look at it, so one that is not `expected` is believed only when the call, made again and again,
+   * fails each time. A call that may not be made twice is not for this.
    *
    * @returns the result, or minus the errno
    */
   outcome(call: () => number, expected: readonly number[]): number {
-    let last = 0;
     for (let attempt = 1;; attempt++) {
       const result = call();
       if (result >= 0) return result;
       const errno = this.errno();
-      if (errno === last || attempt === ERRNO_ATTEMPTS || expected.includes(errno)) return -errno;
-      last = errno;
+      if (attempt === ERRNO_ATTEMPTS || expected.includes(errno)) return -errno;
     }
   }
 

@@ -1,4 +1,4 @@
-import { Errno, ERRNO_ATTEMPTS, type Libc } from "./libc.ts";
+import { Errno, type Libc } from "./libc.ts";
 
 const AF_UNIX = 1;
 const AF_VSOCK = 40;
@@ -45,6 +45,9 @@ export function vsockAddress(cid: number, port: number): Uint8Array<ArrayBuffer>
   return address;
 }
 
+const CONNECT_ERRORS: readonly number[] = [Errno.ECONNREFUSED, Errno.EAGAIN];
+const ACCEPT_ERRORS: readonly number[] = [Errno.EAGAIN, Errno.EINTR, Errno.ECONNABORTED];
+
 /**
  * Whether somebody listens on an address.
  *
@@ -54,12 +57,11 @@ export function hasListener(libc: Libc, address: Uint8Array<ArrayBuffer>): boole
   const { connect } = libc.bind(SOCKET_SYMBOLS);
   const fd = openSocket(libc, address);
   try {
-    if (connect(fd, address, address.length) === 0) return true;
-    const errno = libc.errno();
-    if (errno === Errno.ECONNREFUSED) return false;
+    const result = libc.outcome(() => connect(fd, address, address.length), CONNECT_ERRORS);
+    if (result === -Errno.ECONNREFUSED) return false;
     // As many clients wait for the listener as may.
-    if (errno === Errno.EAGAIN) return true;
-    throw libc.errorOf(errno, "connect");
+    if (result >= 0 || result === -Errno.EAGAIN) return true;
+    throw libc.errorOf(-result, "connect");
   } finally {
     libc.file.close(fd);
   }
@@ -106,15 +108,16 @@ export class ListeningSocket implements Disposable {
    */
   accept(): number | undefined {
     const { accept4 } = this.#libc.bind(SOCKET_SYMBOLS);
-    for (let failures = 0;;) {
-      const fd = accept4(this.fd, null, null, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    for (;;) {
+      const fd = this.#libc.outcome(
+        () => accept4(this.fd, null, null, SOCK_NONBLOCK | SOCK_CLOEXEC),
+        ACCEPT_ERRORS,
+      );
       if (fd >= 0) return fd;
-      const errno = this.#libc.errno();
-      if (errno === Errno.EAGAIN) return undefined;
+      if (fd === -Errno.EAGAIN) return undefined;
       // A client that left before it was served is none.
-      if (errno === Errno.EINTR || errno === Errno.ECONNABORTED) continue;
-      if (++failures < ERRNO_ATTEMPTS) continue;
-      throw this.#libc.errorOf(errno, "accept4");
+      if (fd === -Errno.EINTR || fd === -Errno.ECONNABORTED) continue;
+      throw this.#libc.errorOf(-fd, "accept4");
     }
   }
 

@@ -3,6 +3,8 @@ import { Errno, type Libc } from "./libc.ts";
 
 const IPPROTO_TCP = 6;
 const TCP_NODELAY = 1;
+/** Descriptors of other kinds, and one that was closed meanwhile. */
+const NO_TCP: readonly number[] = [Errno.ENOTSOCK, Errno.EOPNOTSUPP, Errno.EBADF];
 
 const SOCKET_SYMBOLS = {
   setsockopt: { parameters: ["i32", "i32", "i32", "buffer", "u32"], result: "i32" },
@@ -23,13 +25,13 @@ export function setTcpNoDelay(libc: Libc, files: KernelFiles): number {
   let connections = 0;
   // Not the host's: this process's own.
   for (const name of files.list("/proc/self/fd")) {
-    if (setsockopt(Number(name), IPPROTO_TCP, TCP_NODELAY, on, on.length) === 0) {
-      connections++;
-      continue;
-    }
-    const { ENOTSOCK, EOPNOTSUPP, EBADF } = Errno;
-    if (![ENOTSOCK, EOPNOTSUPP, EBADF].some((errno) => errno === libc.errno())) {
-      throw libc.lastError(`set TCP_NODELAY on descriptor ${name}`);
+    const result = libc.outcome(
+      () => setsockopt(Number(name), IPPROTO_TCP, TCP_NODELAY, on, on.length),
+      NO_TCP,
+    );
+    if (result >= 0) connections++;
+    else if (!NO_TCP.includes(-result)) {
+      throw libc.errorOf(-result, `set TCP_NODELAY on descriptor ${name}`);
     }
   }
   return connections;

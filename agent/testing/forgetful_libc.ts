@@ -4,10 +4,12 @@ import { Errno, Libc } from "../host/libc.ts";
 export class ForgetfulLibc extends Libc {
   /** How often `errno` will be another than the call's. */
   lies = 0;
+  /** Which one it will be. */
+  lie: number = Errno.ENOENT;
 
   override errno(): number {
     if (this.lies === 0) return super.errno();
     this.lies--;
-    return Errno.ENOENT;
+    return this.lie;
   }
 }
