@@ -10,7 +10,7 @@ class LateLibc extends Libc {
   override get process(): Libc["process"] {
     const { flock } = super.process;
     return {
-      flock: (fd: number, operation: number) => {
+      flock: (fd, operation) => {
         const action = this.beforeLock;
         this.beforeLock = undefined;
         action?.();
@@ -26,7 +26,7 @@ class FullLibc extends Libc {
     const file = super.file;
     return {
       ...file,
-      write: (_fd: number, bytes: BufferSource | null, length: bigint) => {
+      write: (_fd, bytes, length) => {
         const full = file.open(cString("/dev/full"), OpenFlag.WRONLY, 0);
         file.write(full, bytes, length);
         const errno = this.errno();
