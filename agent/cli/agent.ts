@@ -25,7 +25,7 @@ import { Policy } from "../protocol/policy.ts";
 import { TalosPower } from "../talos/power.ts";
 import type { Publish } from "../telemetry/activity.ts";
 import type { Log } from "../telemetry/log.ts";
-import { setUpConnections } from "./connections.ts";
+import { ignoreProxies } from "./proxy.ts";
 import { VERSION } from "./version.ts";
 
 /** The agent without its channel: what answers requests. */
@@ -49,7 +49,7 @@ export class Agent implements AsyncDisposable {
     publish: Publish,
     limits: MemoryLimits = QEMU_LIMITS,
   ) {
-    setUpConnections();
+    ignoreProxies();
     this.libc = libc;
     this.files = new KernelFiles(this.libc);
     const host = new Host(this.libc, this.files, {

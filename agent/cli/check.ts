@@ -24,7 +24,7 @@ import { atOnce } from "../host/steps.ts";
 import { Policy } from "../protocol/policy.ts";
 import type { Credentials } from "../talos/credentials.ts";
 import { hasFlag, loadProcessConfig, parseWords } from "./command_line.ts";
-import { setUpConnections } from "./connections.ts";
+import { ignoreProxies } from "./proxy.ts";
 
 const OUTPUT: Option = {
   name: "output",
@@ -67,7 +67,7 @@ export async function check(words: readonly string[]): Promise<number> {
   const files = new KernelFiles(libc);
   const config = await loadProcessConfig(commandLine, files);
   Deno.permissions.revokeSync({ name: "run" });
-  setUpConnections();
+  ignoreProxies();
   const lines = await checkAll(libc, files, config);
   const colour = Deno.stdout.isTerminal() && !Deno.noColor;
   console.log(output === "json" ? formatJson(lines, strict) : formatText(lines, colour));

@@ -66,27 +66,31 @@ function textsOfEnvironment(sources: ConfigSources): Texts {
   return texts;
 }
 
-/** The file to read, and whether it must exist. */
-function configFile(flags: Texts, sources: ConfigSources): { path: string; required: boolean } {
+/** The file to read, and who names it, in which case it must exist. */
+function configFile(
+  flags: Texts,
+  sources: ConfigSources,
+): { path: string; namedBy: string | undefined } {
   const option = OPTIONS.find((candidate) => candidate.name === "config");
   const flag = option && flags.get(option)?.at(-1)?.text;
   const path = flag ?? sources.environment("QGA_CONF");
   return path === undefined || path === ""
-    ? { path: DEFAULT_FILE, required: false }
-    : { path, required: true };
+    ? { path: DEFAULT_FILE, namedBy: undefined }
+    : { path, namedBy: flag === undefined ? "QGA_CONF" : "--config" };
 }
 
 async function textsOfFile(
-  { path, required }: { path: string; required: boolean },
+  { path, namedBy }: ReturnType<typeof configFile>,
   sources: ConfigSources,
 ): Promise<Texts> {
-  if (!required && !sources.exists(path)) return new Map();
+  if (namedBy === undefined && !sources.exists(path)) return new Map();
   let text: string;
   try {
     text = sources.readTextFile(path);
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
-    throw new ConfigError(`cannot read the configuration file ${path}: ${reason}`);
+    const name = namedBy === undefined ? path : `${path} that ${namedBy} names`;
+    throw new ConfigError(`cannot read the configuration file ${name}: ${reason}`);
   }
   const entries = /\.ya?ml$/.test(path)
     ? await (await import("./yaml_file.ts")).parseYamlFile(text, path)

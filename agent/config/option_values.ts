@@ -27,6 +27,7 @@ export function readOptionValue(option: Option, text: string, source: string): O
       if (text === "") throw new ConfigError(`${source} must not be empty`);
       return text;
     case "boolean":
+      // YAML has True and TRUE, too.
       if (TRUE.includes(text.toLowerCase())) return true;
       if (FALSE.includes(text.toLowerCase())) return false;
       throw new ConfigError(`${source} has the bad value '${text}': give true or false`);

@@ -109,7 +109,7 @@ export const OPTIONS: readonly Option[] = [
     kind: "string",
     placeholder: "FILE",
     help: "configuration file: YAML when it ends in .yaml or .yml, else qemu-ga's key file " +
-      "(/etc/qemu/qemu-ga.conf when there is one)",
+      "(QGA_CONF in the environment, else /etc/qemu/qemu-ga.conf when there is one)",
     commandLineOnly: true,
     qemuGa: true,
   },

@@ -1,3 +1,5 @@
+import { trustOnly } from "../host/trusted_authorities.ts";
+
 /** Where a pod finds the API server, and what it proves its identity with. */
 export interface InClusterSettings {
   /** KUBERNETES_SERVICE_HOST: an address or a name. */
@@ -40,7 +42,7 @@ export class InClusterApi {
     const server = `https://${host.includes(":") ? `[${host}]` : host}:${port}`;
     let client: Deno.HttpClient | undefined;
     try {
-      client = Deno.createHttpClient({ caCerts: [certificates], poolMaxIdlePerHost: 0 });
+      client = Deno.createHttpClient({ caCerts: trustOnly([certificates]), poolMaxIdlePerHost: 0 });
       const response = await fetch(`${server}${path}`, {
         client,
         method: "POST",

@@ -1,4 +1,5 @@
 import type { Publish } from "../telemetry/activity.ts";
+import { trustOnly } from "../host/trusted_authorities.ts";
 import type { Credentials } from "./credentials.ts";
 import { Deadline } from "./deadline.ts";
 import { type Endpoint, formatEndpoint } from "./endpoint.ts";
@@ -56,7 +57,7 @@ export class MachineClient implements Disposable {
     this.#client = Deno.createHttpClient({
       cert: credentials.certificate,
       key: credentials.key,
-      caCerts: [...credentials.authorities],
+      caCerts: trustOnly(credentials.authorities),
       http1: false,
       http2: true,
     });

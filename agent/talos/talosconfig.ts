@@ -97,7 +97,8 @@ async function parseYaml(
   // Loaded at first use: nobody needs YAML before a power action is asked for.
   const { parse } = await import("yaml");
   try {
-    return parse(text, { logLevel: "error" });
+    // All that is read of it is text. YAML itself would look for context 7 when 007 is chosen.
+    return parse(text, { schema: "failsafe", customTags: ["null"], logLevel: "error" });
   } catch (error) {
     // The first line says what and where; the others show the text, which holds a private key.
     const [reason] = (error instanceof Error ? error.message : String(error)).split("\n");

@@ -52,6 +52,13 @@ Deno.test("an empty ca means the system's authorities", async () => {
   }
 });
 
+Deno.test("a context's name is the text that is written, not the number it may look like", async () => {
+  const fields = JSON.stringify({ crt: btoa(client.certificate), key: btoa(client.key) });
+  const text = `context: 1.10\ncontexts:\n  007: ${fields}\n  1.10: ${fields}\n`;
+  assert.equal((await parseTalosconfig(text, undefined, "f")).context, "1.10");
+  assert.equal((await parseTalosconfig(text, "007", "f")).context, "007");
+});
+
 Deno.test("another context than the chosen one can be named", async () => {
   const text = JSON.stringify({
     context: "a",
@@ -91,7 +98,7 @@ for (
       /key/,
     ],
     ["endpoints that are a text", contextText({ endpoints: "a" }), undefined, /no list/],
-    ["an endpoint that is a number", contextText({ endpoints: [1] }), undefined, /no text/],
+    ["an endpoint that is a list", contextText({ endpoints: [[1]] }), undefined, /no text/],
     ["an alias to nothing", "context: *a", undefined, /not valid YAML/],
   ] as const
 ) {

@@ -1,3 +1,4 @@
+import { trustOnly } from "../host/trusted_authorities.ts";
 import type { Credentials } from "./credentials.ts";
 import { Deadline } from "./deadline.ts";
 import { type Endpoint, formatEndpoint, isAddress } from "./endpoint.ts";
@@ -94,7 +95,7 @@ async function dial(
     ...address,
     cert: credentials.certificate,
     key: credentials.key,
-    caCerts: [...credentials.authorities],
+    caCerts: trustOnly(credentials.authorities),
     alpnProtocols: ["h2"],
   });
   return new Tls(await unlessAborted(connecting, signal));

@@ -1,4 +1,5 @@
 import { deepEqual, equal, match, ok, rejects } from "node:assert/strict";
+import { createAuthority } from "../../agent/testing/pki.ts";
 import { FakeTalosApi } from "../../agent/testing/fake_talos_api_process.ts";
 import { GuestAgentClient } from "../vm/guest_agent_client.ts";
 import { EXECUTABLE, exists, RunningAgent } from "./running_agent.ts";
@@ -43,6 +44,12 @@ Deno.test("mistakes end with status 2 and one line that says what is allowed", a
     match(stderr, text);
     equal(stderr.trimEnd().split("\n").length, 1, stderr);
   }
+});
+
+Deno.test("QGA_CONF that names a missing file is a mistake, as --config is", async () => {
+  const { code, stderr } = await execute(["-D"], { QGA_CONF: "/nonexistent/qemu-ga.conf" });
+  equal(code, 2);
+  match(stderr, /\/nonexistent\/qemu-ga\.conf that QGA_CONF names/);
 });
 
 Deno.test("the dumped configuration reads back", async () => {
@@ -264,6 +271,39 @@ Deno.test("the freeze hook is run, and its failure keeps a freeze from beginning
   await rejects(client.execute("guest-fsfreeze-thaw"), failure);
   equal(await Deno.readTextFile(`${directory}/said`), "freeze\nthaw\n");
   await agent.stop("SIGTERM");
+  await Deno.remove(directory, { recursive: true });
+});
+
+Deno.test("only the talosconfig's authority can speak for Talos, also by a name", async () => {
+  await using api = await FakeTalosApi.start({ dns: ["localhost"] });
+  const directory = await Deno.makeTempDir();
+  const authority = `${directory}/web.crt`;
+  await Deno.writeTextFile(authority, api.authority.certificate);
+  const text = await api.talosconfig();
+  const other = btoa((await createAuthority()).certificate);
+  const cases = [[text.replace(/ca: .*/, `ca: ${other}`), "reboot"], [text, "halt"]] as const;
+  const environments = [
+    { DENO_CERT: authority },
+    { DENO_TLS_CA_STORE: "system", SSL_CERT_FILE: authority },
+  ];
+  for (const env of environments) {
+    const before = api.calls.all.length;
+    for (const [config, mode] of cases) {
+      await Deno.writeTextFile(`${directory}/config`, config);
+      const options = ["--talosconfig", `${directory}/config`];
+      const endpoint = ["--talos-endpoint", `localhost:${api.port}`];
+      await using agent = await RunningAgent.startIn(
+        await Deno.makeTempDir(),
+        [...options, ...endpoint],
+        env,
+      );
+      await using client = await agent.client();
+      await client.request("guest-shutdown", { mode });
+      await client.sync();
+    }
+    await api.calls.waitFor(before + 1);
+    deepEqual(api.calls.methods.slice(before), ["Shutdown"], JSON.stringify(env));
+  }
   await Deno.remove(directory, { recursive: true });
 });
 

@@ -1,5 +1,5 @@
 import { withDeadline } from "./deadline.ts";
-import { type TimeoutOptions, UnixStream } from "./unix_stream.ts";
+import { type ConnectOptions, type TimeoutOptions, UnixStream } from "./unix_stream.ts";
 
 /** How a command in the guest ended. */
 export interface CommandResult {
@@ -39,10 +39,10 @@ export class ControlShell implements AsyncDisposable {
   /**
    * Connects to the port's socket; the guest need not be up yet.
    *
-   * @throws {Error} if nobody listens within 10 seconds.
+   * @throws {Error} if nobody listens in time. Default 10 seconds.
    */
-  static async connect(path: string): Promise<ControlShell> {
-    return new ControlShell(await UnixStream.connect(path));
+  static async connect(path: string, options: ConnectOptions = {}): Promise<ControlShell> {
+    return new ControlShell(await UnixStream.connect(path, options));
   }
 
   /**

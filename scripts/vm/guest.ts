@@ -167,20 +167,24 @@ export class Guest implements AsyncDisposable {
       await qemu.status;
       await stderr;
     });
+    const ended = new AbortController();
+    const { signal } = ended;
     const failure = (async () => {
       await qemu.status;
-      throw new Error(`QEMU ended: ${(await stderr).trim()}`);
+      const error = new Error(`QEMU ended: ${(await stderr).trim()}`);
+      ended.abort(error);
+      throw error;
     })();
-    const ended = new AbortController();
-    failure.catch((error) => ended.abort(error));
+    // Looked at while booting only.
+    failure.catch(() => {});
 
     try {
-      // Not a race: what loses one goes on, with its timers.
-      const qmp = resources.use(await QmpClient.connect(qmpSocket, { signal: ended.signal }));
+      const qmp = resources.use(await QmpClient.connect(qmpSocket, { signal }));
       // QEMU answers once it has mapped the file; that space is then freed with QEMU, come what may.
       await Deno.remove(initramfs);
-      const control = resources.use(await ControlShell.connect(controlSocket));
-      await Promise.race([control.waitReady(bootTimeoutMs), failure]);
+      const control = resources.use(await ControlShell.connect(controlSocket, { signal }));
+      // Ends with the connection, as QEMU does.
+      await control.waitReady(bootTimeoutMs);
       return new Guest({
         resources: resources.move(),
         qemu,
@@ -330,7 +334,7 @@ function killProcess(child: Deno.ChildProcess): void {
 /** A connection to QEMU that breaks may be seen before QEMU's end, which says more. */
 async function causeOf(error: unknown, failure: Promise<never>): Promise<unknown> {
   try {
-    return await withDeadline(failure, 1000, () => "QEMU's end");
+    return await withDeadline(failure, 10_000, () => "QEMU's end");
   } catch (cause) {
     return cause instanceof DeadlineError ? error : cause;
   }

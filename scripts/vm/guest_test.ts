@@ -121,8 +121,13 @@ Deno.test("a guest that ends when it reboots, without an agent and its port", as
   equal((await guest.exited).code, 0);
 });
 
-Deno.test("a guest that cannot boot says why", async () => {
+Deno.test("a guest that QEMU cannot start says why, and leaves nothing behind", async () => {
+  // The first before there is any socket to connect to.
+  await rejects(Guest.boot({ extraDevices: ["-no-such-option"] }), /no-such-option/);
   await rejects(Guest.boot({ extraDevices: ["-device", "no-such-device"] }), /no-such-device/);
+});
+
+Deno.test("a guest that cannot boot says why", async () => {
   await rejects(
     Guest.boot({ files: { "/init": FAILING }, noReboot: true }),
     /QEMU ended[^]*Kernel panic/,

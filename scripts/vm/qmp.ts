@@ -52,14 +52,9 @@ export class QmpClient implements AsyncDisposable {
    *
    * @throws {Error} if nobody listens or the other side is no QEMU.
    */
-  static async connect(
-    path: string,
-    { timeoutMs = 10_000, signal }: ConnectOptions = {},
-  ): Promise<QmpClient> {
-    const stream = await UnixStream.connect(path, {
-      timeoutMs,
-      ...(signal === undefined ? {} : { signal }),
-    });
+  static async connect(path: string, options: ConnectOptions = {}): Promise<QmpClient> {
+    const { timeoutMs = 10_000 } = options;
+    const stream = await UnixStream.connect(path, { ...options, timeoutMs });
     try {
       const greeting = decode(await stream.receiveUntil(NEWLINE, { timeoutMs }));
       if (!("QMP" in greeting)) throw new Error(`${path} does not greet as QMP does`);

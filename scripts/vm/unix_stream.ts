@@ -11,9 +11,9 @@ export interface TimeoutOptions {
   readonly timeoutMs?: number;
 }
 
-/** How long a connection is tried. */
+/** How a connection is made. */
 export interface ConnectOptions extends TimeoutOptions {
-  /** Aborted when there will be nobody to connect to. */
+  /** Gives up, with its reason, when it is aborted: nobody will ever listen. */
   readonly signal?: AbortSignal;
 }
 
@@ -35,7 +35,7 @@ export class UnixStream implements AsyncDisposable {
   /**
    * Connects; tries again while nobody listens there yet. Default 10 seconds.
    *
-   * @throws {Error} if it cannot be reached until then, and the reason of the signal.
+   * @throws {Error} if it cannot be reached until then.
    */
   static async connect(
     path: string,
