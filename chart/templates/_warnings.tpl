@@ -4,7 +4,7 @@ What the cluster says against a working agent, as paragraphs for NOTES. Nothing 
 */}}
 {{- define "qga.warnings" -}}
 {{- $namespace := include "qga.namespace" . -}}
-{{- if not .Values.freeze.guard.enabled }}
+{{- if not (.Values.freeze.guard).enabled }}
 
 WARNING: freeze.guard.enabled is false: an agent that is killed during a freeze leaves its node frozen for good, since
 the container runtime waits for the frozen disk.
