@@ -30,7 +30,16 @@ Deno.test("addresses have the texts that inet_ntop(3) gives", async () => {
     minLength: 8,
     maxLength: 8,
   }).map((words) => Uint8Array.from(words.flat()));
-  const anyIpv6 = fc.oneof(address(16), sparse);
+  // As ::a.b.c.d and ::ffff:a.b.c.d begin.
+  const embedded = fc.tuple(fc.constantFrom(10, 12, 14), address(6), fc.boolean()).map(
+    ([zeros, rest, mapped]) => {
+      const bytes = new Uint8Array(16);
+      bytes.set(rest.subarray(0, 16 - zeros), zeros);
+      if (mapped) bytes.fill(0xff, 10, 12);
+      return bytes;
+    },
+  );
+  const anyIpv6 = fc.oneof(address(16), sparse, embedded);
   await checkProperty("addresses", fc.tuple(address(4), anyIpv6), ([ipv4, ipv6]) => {
     assert.equal(formatIpv4(ipv4), inetNtop(libc, AF_INET, ipv4));
     assert.equal(formatIpv6(ipv6), inetNtop(libc, AF_INET6, ipv6));
