@@ -41,6 +41,9 @@ Deno.test("after days of a hypervisor's habits nothing has grown", async () => {
   const done = { pings: 0, interfaces: 0, scrapes: 0, backups: 0 };
   for (let hour = 0; hour < DAYS * DAY; hour += HOUR) {
     if (hour === FIRST_FIGURES_AT) before = await figuresOf(agent);
+    if (hour > 0 && hour % DAY === 0) {
+      console.log(`day ${hour / DAY}: ${describeFigures(await figuresOf(agent))}`);
+    }
     // Hypervisors come and go.
     await using client = await agent.client();
     await client.sync(SLOW);
