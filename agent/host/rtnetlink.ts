@@ -163,22 +163,27 @@ function* dump<T>(
   parse: (message: NetlinkMessage) => T | undefined,
 ): Steps<T[]> {
   const buffer = new Uint8Array(BUFFER_SIZE);
-  for (let attempt = 1;; attempt++) {
-    const count = libc.frequent.write(fd, wish, BigInt(wish.length));
-    libc.check(count, "ask the kernel for its network");
-    const items: T[] = [];
-    let changed = false;
-    for (let done = false; !done;) {
-      const part = receive(libc, fd, buffer);
-      changed ||= part.changed;
-      done = part.done;
-      for (const message of part.messages) {
-        const item = parse(message);
-        if (item !== undefined) items.push(item);
+  try {
+    for (let attempt = 1;; attempt++) {
+      const count = libc.frequent.write(fd, wish, BigInt(wish.length));
+      libc.check(count, "ask the kernel for its network");
+      const items: T[] = [];
+      let changed = false;
+      for (let done = false; !done;) {
+        const part = receive(libc, fd, buffer);
+        changed ||= part.changed;
+        done = part.done;
+        for (const message of part.messages) {
+          const item = parse(message);
+          if (item !== undefined) items.push(item);
+        }
+        yield;
       }
-      yield;
+      if (!changed || attempt === ATTEMPTS) return items;
     }
-    if (!changed || attempt === ATTEMPTS) return items;
+  } finally {
+    // At once, not by the next garbage collection.
+    buffer.buffer.transfer(0);
   }
 }
 
