@@ -433,39 +433,49 @@ export class Freezer implements AsyncDisposable {
 
   /** Everything is thawed: tells so. */
   #end(freeze: Freeze, reason: ThawReason): void {
-    const { heldBack, log, monotonicClock } = this.#options;
+    const { heldBack, log } = this.#options;
     freeze.fileSystems.close();
+    // Before the marker goes: an agent that is killed in between has left one of the two.
+    const ended = this.#writeDown(freeze, reason);
     const markerError = this.#removeMarker();
     this.#state = THAWED;
     const dropped = heldBack.release();
     this.#publishState();
-    const { since, startedAt } = freeze.times;
-    const count = freeze.fileSystems.thawed;
-    const last = this.#readLastFreeze();
-    if (last?.endedBy === "guard" && last.since === since) {
-      // What the guard has thawed cannot be thawed again.
-      this.reportLastFreeze();
-    } else if (count > 0 || reason !== "abort") {
-      const milliseconds = Math.round(monotonicClock() - startedAt);
-      const seconds = milliseconds / 1000;
+    if (ended === "by the guard") this.reportLastFreeze();
+    else if (ended !== undefined) {
+      const { count, seconds } = ended;
       const level = reason === "command" || reason === "signal" || reason === "abort"
         ? "info"
         : "warn";
-      log[level](THAWED_BY[reason], { reason, count, milliseconds });
+      log[level](THAWED_BY[reason], { reason, count, milliseconds: Math.round(seconds * 1000) });
       this.#options.publish({ kind: "thaw", reason, count, frozenSeconds: seconds });
-      const ended: LastFreeze = {
-        ...{ since, until: Date.now(), seconds, count, endedBy: reason },
-        ...(reason === "timer" ? { limitSeconds: this.#options.timeoutMs / 1000 } : {}),
-        reported: true,
-        told: false,
-      };
-      this.#writeLastFreeze(ended);
       this.#publishLastFreeze(ended);
     }
     if (dropped > 0) log.warn("log lines of the time of the freeze were dropped", { dropped });
     if (markerError !== undefined) {
       log.warn("cannot remove the marker of the freeze", { error: markerError });
     }
+  }
+
+  /** Writes down how the freeze has ended; undefined when nothing was frozen. */
+  #writeDown(
+    { times: { since, startedAt }, fileSystems }: Freeze,
+    endedBy: ThawReason,
+  ): LastFreeze | "by the guard" | undefined {
+    const last = this.#readLastFreeze();
+    // What the guard has thawed cannot be thawed again.
+    if (last?.endedBy === "guard" && last.since === since) return "by the guard";
+    const count = fileSystems.thawed;
+    if (count === 0 && endedBy === "abort") return undefined;
+    const seconds = Math.round(this.#options.monotonicClock() - startedAt) / 1000;
+    const ended: LastFreeze = {
+      ...{ since, until: Date.now(), seconds, count, endedBy },
+      ...(endedBy === "timer" ? { limitSeconds: this.#options.timeoutMs / 1000 } : {}),
+      reported: true,
+      told: false,
+    };
+    this.#writeLastFreeze(ended);
+    return ended;
   }
 
   /** Waits for the end of the walk; gives false when it takes too long for one who goes on. */

@@ -820,3 +820,17 @@ Deno.test("a freeze whose guard ends is thawed, and none that the guard did not 
   ]);
   assert.equal(await freezer.thaw("command"), 3);
 });
+
+Deno.test("how a freeze ended is written down before its marker goes: a kill in between is told", async () => {
+  const process = new Process();
+  const { freezer, marker } = process;
+  await freezer.freeze();
+  let ended: string | undefined;
+  const { remove } = marker.marker;
+  marker.marker.remove = () => {
+    ended = marker.last?.endedBy;
+    remove();
+  };
+  await freezer.thaw("shutdown");
+  assert.equal(ended, "shutdown");
+});
