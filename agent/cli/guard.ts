@@ -79,7 +79,7 @@ export async function guard(words: readonly string[]): Promise<number> {
       stopped.resolve();
     },
     reopenLog: undefined,
-  });
+  }, files);
   const held = await Promise.race([hold(new GuardLock(libc, config.statedir)), stopped.promise]);
   if (held === undefined) return 0;
   using _lock = held;

@@ -82,7 +82,7 @@ export async function run(words: readonly string[]): Promise<number> {
     reopenLog: config.logfile === undefined
       ? undefined
       : () => lines.unlessHeld(() => reopenLog(output, lines, log)),
-  });
+  }, files);
   output.open();
   lines.sendTo(output);
   using _pidfile = config.pidfile === undefined ? undefined : new Pidfile(libc, config.pidfile);
