@@ -48,6 +48,8 @@ export async function guard(words: readonly string[]): Promise<number> {
   const format = await lineFormat({ logFormat: config.logFormat, logfile: undefined });
   const log = lineLog(format, lines.write, { level: config.logLevel });
   output.open();
+  // The guard lets them go as soon as nothing is frozen.
+  lines.hold();
   lines.sendTo(output);
   const host = new Host(libc, files, {
     procfs: config.pathProcfs,
@@ -69,6 +71,7 @@ export async function guard(words: readonly string[]): Promise<number> {
     lastFreeze: new LastFreezeFile(config.statedir, exists),
     change: () => watch.change(),
     log,
+    heldBack: lines,
     monotonicClock: () => readMonotonicClock(libc),
   });
   const stopped = Promise.withResolvers<void>();

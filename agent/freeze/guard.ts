@@ -1,6 +1,7 @@
 import type { Log } from "../telemetry/log.ts";
 import { FileSystemSet, type FileSystemSetOptions } from "./file_system_set.ts";
 import type { FoundMarker, MarkedFreeze } from "./freeze_marker.ts";
+import type { HeldBack } from "./freezer.ts";
 import type { LastFreezeFile } from "./last_freeze.ts";
 import { THAWED_BY } from "./thaw_reason.ts";
 
@@ -19,6 +20,8 @@ export interface GuardOptions extends FileSystemSetOptions {
   /** Waits until something has appeared in the state directory; false when the guard is to end. */
   readonly change: () => Promise<boolean>;
   readonly log: Log;
+  /** Holds the lines of `log` back while there is a marker: they may go to what is frozen. */
+  readonly heldBack: HeldBack;
   /** The monotonic clock of the machine, in milliseconds; see `readMonotonicClock`. */
   readonly monotonicClock: () => number;
   /** Resolves after a time, in milliseconds, or rejects when the signal is aborted. For tests. */
@@ -45,13 +48,15 @@ export class Guard {
 
   /** Watches until `change` says that it is to end. */
   async run(): Promise<void> {
+    const { marker, heldBack } = this.#options;
     do {
-      const { marker } = this.#options;
+      heldBack.hold();
       for (let found = marker.find(); found !== undefined; found = marker.find()) {
         if (await this.#watchAndClose(found)) continue;
         // The next agent may take it over meanwhile: it tries as well, and answers.
         await this.#sleep(RETRY_MS, new AbortController().signal);
       }
+      heldBack.release();
     } while (!this.#stopping.signal.aborted && await this.#options.change());
   }
 

@@ -46,6 +46,7 @@ class Machine {
   readonly guard: Guard;
   readonly running: Promise<void>;
   now = 1000;
+  held = false;
   marker: AgentFreeze | undefined;
   last: LastFreeze | undefined;
   #change = Promise.withResolvers<boolean>();
@@ -63,6 +64,13 @@ class Machine {
         return changed;
       },
       log: this.log,
+      heldBack: {
+        hold: () => void (this.held = true),
+        release: () => {
+          this.held = false;
+          return 0;
+        },
+      },
       monotonicClock: () => this.now,
       sleep: (milliseconds, signal) =>
         new Promise((resolve, reject) => {
@@ -115,9 +123,11 @@ Deno.test("what a killed agent has frozen is thawed, only that, and written down
   machine.kernel.at("/var/mnt/data").frozen = true;
   const freeze = await machine.freeze(60_000);
   assert.deepEqual(machine.kernel.calls, []);
+  assert.equal(machine.held, true);
   machine.now += 2_500;
   freeze.kill();
   await settle();
+  assert.equal(machine.held, false);
   assert.deepEqual(machine.kernel.frozen, ["/var/mnt/data"]);
   assert.equal(machine.kernel.openHandles, 0);
   assert.equal(freeze.removed, true);
