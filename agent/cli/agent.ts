@@ -36,6 +36,7 @@ export class Agent implements AsyncDisposable {
   readonly power: TalosPower;
   readonly freezer: Freezer;
   readonly guardLock: GuardLock;
+  readonly #host: Host;
   readonly #guestFiles: GuestFiles;
   readonly #guestProcesses: GuestProcesses;
   readonly #stopping = new AbortController();
@@ -58,6 +59,7 @@ export class Agent implements AsyncDisposable {
       devfs: config.pathDevfs,
       rootfs: config.pathRootfs,
     });
+    this.#host = host;
     this.power = new TalosPower({
       talosconfig: config.talosconfig,
       context: config.talosContext,
@@ -140,5 +142,6 @@ export class Agent implements AsyncDisposable {
     this.power[Symbol.dispose]();
     this.#guestFiles[Symbol.dispose]();
     await this.#guestProcesses[Symbol.asyncDispose]();
+    this.#host[Symbol.dispose]();
   }
 }

@@ -90,7 +90,7 @@ async function checkAll(
     devfs: config.pathDevfs,
     rootfs: config.pathRootfs,
   };
-  const host = new Host(libc, files, roots);
+  using host = new Host(libc, files, roots);
   const selection = { include: config.fsfreezeInclude, exclude: config.fsfreezeExclude };
   const now = new Date();
   let credentials: Credentials | undefined;

@@ -51,7 +51,7 @@ export async function guard(words: readonly string[]): Promise<number> {
   // The guard lets them go as soon as nothing is frozen.
   lines.hold();
   lines.sendTo(output);
-  const host = new Host(libc, files, {
+  using host = new Host(libc, files, {
     procfs: config.pathProcfs,
     sysfs: config.pathSysfs,
     devfs: config.pathDevfs,

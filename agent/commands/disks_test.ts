@@ -22,7 +22,8 @@ async function onHost<T>(
   using libc = new Libc();
   await plant(directory.path, sysfsTree);
   const roots = { procfs: "/proc", sysfs: directory.path, devfs: "/no/dev", rootfs: "/no/host" };
-  return await run(new Host(libc, new KernelFiles(libc), roots));
+  using host = new Host(libc, new KernelFiles(libc), roots);
+  return await run(host);
 }
 
 async function disks(tree: FixtureTree): Promise<JsonValue> {
@@ -379,7 +380,7 @@ Deno.test("a sysfs without block devices is an error", async () => {
 Deno.test("guest-get-fsinfo: this machine's file systems, the last one first, with their sizes", async () => {
   using libc = new Libc();
   const roots = { procfs: "/proc", sysfs: "/sys", devfs: "/dev", rootfs: "/" };
-  const host = new Host(libc, new KernelFiles(libc), roots);
+  using host = new Host(libc, new KernelFiles(libc), roots);
   // The command uses nothing else of its context.
   const { steps } = await guestGetFsinfo.execute({}, { host } as CommandContext);
   const replies = Array.from(steps).flatMap((step) => step ?? []);

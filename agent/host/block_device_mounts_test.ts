@@ -179,7 +179,7 @@ Deno.test("directories, files, device nodes and missing paths are told apart", a
 Deno.test("the file systems of this machine can be told, each once", () => {
   using libc = new Libc();
   const roots = { procfs: "/proc", sysfs: "/sys", devfs: "/dev", rootfs: "/" };
-  const host = new Host(libc, new KernelFiles(libc), roots);
+  using host = new Host(libc, new KernelFiles(libc), roots);
   const mounts = atOnce(host.blockDeviceMounts({ include: [], exclude: [] }));
   const numbers = mounts.map(({ device }) => `${device.major}:${device.minor}`);
   assert.equal(new Set(numbers).size, numbers.length);

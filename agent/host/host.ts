@@ -16,6 +16,7 @@ import { resolveInRoot } from "./rooted_path.ts";
 import { atOnce, type Steps } from "./steps.ts";
 import { readSystemClock } from "./system_clock.ts";
 import { hostTimeZone, type TimeZone } from "./time_zone.ts";
+import { WatchedMountTable } from "./watched_mount_table.ts";
 
 /** Where the host's trees are mounted. */
 export interface HostRoots {
@@ -34,14 +35,18 @@ export interface OsInfo {
   readonly release: OsRelease;
 }
 
-/** What the agent knows of the host it runs on; every answer is read anew but for disks' serials. */
-export class Host {
+/**
+ * What the agent knows of the host it runs on; every answer is read anew but for disks' serials, and for
+ * mounts as long as the kernel reports no change.
+ */
+export class Host implements Disposable {
   readonly libc: Libc;
   readonly files: KernelFiles;
   readonly roots: HostRoots;
   /** Those that were asked for already. */
   readonly diskSerials = new DiskSerials();
   readonly #network: ReadNetwork;
+  readonly #mountTable: WatchedMountTable;
 
   /** `network` stands for the kernel's lists in tests. */
   constructor(
@@ -54,6 +59,7 @@ export class Host {
     this.files = files;
     this.roots = roots;
     this.#network = network;
+    this.#mountTable = new WatchedMountTable(libc, files, roots.rootfs);
   }
 
   /** The system clock in nanoseconds since the epoch. */
@@ -98,13 +104,20 @@ export class Host {
     const { files, libc, roots: { rootfs } } = this;
     const status = (path: string) => fileStatus(libc, path);
     const wanted = (mountPoint: string) => mayBeSelected(mountPoint, selection);
-    const mounts = yield* readMountTable(files, rootfs, wanted);
+    const mounts = selection.include.length === 0
+      ? yield* this.#mountTable.read(wanted)
+      : yield* readMountTable(files, rootfs, wanted);
     return blockDeviceMounts(mounts, selection, { files, rootfs, status });
   }
 
   /** All IP addresses of this network namespace, as text. */
   ownAddresses(): string[] {
     return atOnce(this.#network(() => true)).addresses.map(({ address }) => address);
+  }
+
+  /** Gives the descriptor of the mount table back. */
+  [Symbol.dispose](): void {
+    this.#mountTable[Symbol.dispose]();
   }
 
   #osReleaseText(): string {

@@ -13,9 +13,8 @@ const ABSENT: readonly number[] = [Errno.ENOENT];
 const ENTRY_LENGTH_OFFSET = 16;
 const ENTRY_NAME_OFFSET = 19;
 
-/** A directory that is held open; see `KernelFiles.openDirectory`. */
-export interface OpenDirectory extends Disposable {
-  /** Its descriptor. */
+/** A file or directory that is held open. */
+export interface OpenDescriptor extends Disposable {
   readonly fd: number;
 }
 
@@ -101,7 +100,7 @@ export class KernelFiles {
    * @param directory where a relative path begins
    * @throws LibcError when it is there and cannot be read
    */
-  readAttributeIfPresent(path: string, directory?: OpenDirectory): string | undefined {
+  readAttributeIfPresent(path: string, directory?: OpenDescriptor): string | undefined {
     const fd = this.#libc.outcome(() => this.#open(path, OpenFlag.RDONLY, directory), ABSENT);
     if (fd < 0) {
       if (fd === -Errno.ENOENT) return undefined;
@@ -117,12 +116,22 @@ export class KernelFiles {
   }
 
   /**
+   * Opens a file that is not read through this descriptor: poll(2) on it reports changes.
+   *
+   * @throws LibcError when it cannot be opened
+   */
+  openToPoll(path: string): OpenDescriptor {
+    const fd = this.#libc.check(this.#open(path, OpenFlag.RDONLY), `open ${path}`);
+    return { fd, [Symbol.dispose]: () => void this.#libc.frequent.close(fd) };
+  }
+
+  /**
    * Opens a directory for who reads many files in it: finding each from the root on takes the kernel a
    * quarter of the time.
    *
    * @throws LibcError when it cannot be opened
    */
-  openDirectory(path: string): OpenDirectory {
+  openDirectory(path: string): OpenDescriptor {
     const fd = this.#libc.check(this.#open(path, OpenFlag.PATH), `open directory ${path}`);
     return { fd, [Symbol.dispose]: () => void this.#libc.frequent.close(fd) };
   }
@@ -185,7 +194,7 @@ export class KernelFiles {
     return fd >= 0;
   }
 
-  #open(path: string, flags: number, directory?: OpenDirectory): number {
+  #open(path: string, flags: number, directory?: OpenDescriptor): number {
     const at = directory?.fd ?? AT_FDCWD;
     return this.#libc.frequent.openat(at, this.#cString(path), flags | OpenFlag.CLOEXEC, 0);
   }

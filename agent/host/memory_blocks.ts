@@ -1,5 +1,5 @@
 import { exactInteger } from "./exact_integer.ts";
-import type { KernelFiles, OpenDirectory } from "./kernel_files.ts";
+import type { KernelFiles, OpenDescriptor } from "./kernel_files.ts";
 import { isKernelSince } from "./kernel_name.ts";
 import { Errno, type Libc, LibcError } from "./libc.ts";
 
@@ -98,7 +98,7 @@ function directory(sysfs: string, index: number | bigint): string {
 
 function readState(
   files: KernelFiles,
-  parent: OpenDirectory,
+  parent: OpenDescriptor,
   index: number | bigint,
   removable: typeof isRemovable,
 ): MemoryBlock {
@@ -107,7 +107,7 @@ function readState(
   return { index, online: state === "online", canOffline: removable(files, parent, index) };
 }
 
-function isRemovable(files: KernelFiles, parent: OpenDirectory, index: number | bigint): boolean {
+function isRemovable(files: KernelFiles, parent: OpenDescriptor, index: number | bigint): boolean {
   const removable = files.readAttributeIfPresent(`memory${index}/removable`, parent);
   return removable !== undefined && removable !== "0";
 }

@@ -30,6 +30,7 @@ export class FixtureHost implements AsyncDisposable {
   readonly path: string;
   readonly #directory: TemporaryDirectory;
   readonly #libc: Libc;
+  readonly #host: Host;
   readonly #guestFiles: GuestFiles;
   readonly #guestProcesses: GuestProcesses;
 
@@ -50,10 +51,11 @@ export class FixtureHost implements AsyncDisposable {
       log: silentLog,
     });
     this.#guestProcesses = new GuestProcesses(libc, silentLog);
+    this.#host = new Host(libc, new KernelFiles(libc), roots, noNetwork);
     this.context = {
       version: "1",
       commandStates: () => [],
-      host: new Host(libc, new KernelFiles(libc), roots, noNetwork),
+      host: this.#host,
       power: { request: () => Promise.reject(new Error("no power in a fixture")) },
       freezer: {
         state: "thawed",
@@ -90,6 +92,7 @@ export class FixtureHost implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#guestFiles[Symbol.dispose]();
     await this.#guestProcesses[Symbol.asyncDispose]();
+    this.#host[Symbol.dispose]();
     this.#libc[Symbol.dispose]();
     await this.#directory[Symbol.asyncDispose]();
   }
