@@ -1,3 +1,4 @@
+import { nextTurn } from "../host/steps.ts";
 import { ConfigError } from "../config/config_error.ts";
 import { FreezeMarker } from "../freeze/freeze_marker.ts";
 import { KernelFiles } from "../host/kernel_files.ts";
@@ -111,11 +112,6 @@ export async function run(words: readonly string[]): Promise<number> {
   await agent.stop();
   log.info("agent stopped");
   return 0;
-}
-
-/** Lets the event loop do what there is to do. */
-function nextTurn(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve));
 }
 
 function print(text: string): number {

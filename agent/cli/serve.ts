@@ -1,4 +1,5 @@
 import type { Channel, Session } from "../channel/channel.ts";
+import { nextTurn } from "../host/steps.ts";
 import type { Dispatcher } from "../protocol/dispatcher.ts";
 import {
   type JsonLimits,
@@ -20,6 +21,9 @@ const MOST_BYTES_AHEAD = 64 * 1024;
 
 const LATE = Symbol("the command takes long");
 const GIVEN_UP = Symbol("the client waits no more");
+
+/** After as many bytes of one message others have a turn: to read them takes some milliseconds. */
+const BYTES_A_TURN = 512 * 1024;
 
 /** What the loop asks of a dispatcher. */
 export type MessageHandler = Pick<
@@ -53,6 +57,8 @@ export async function serve(
       await input.read();
       return "small";
     }
+    // Each part of the work on a large message takes milliseconds.
+    if (message.isLarge) await nextTurn();
     const reply = await requests.run(message, input);
     if (reply !== undefined) {
       const bytes = await send(reply, session, log);
@@ -68,7 +74,10 @@ export async function serve(
     while (!input.ended || input.waiting > 0) {
       // What it has read and told is not referred to any more here, so it can be cleaned up.
       const size = await serveNext(input, session);
-      if (size === "large") collectGarbage();
+      if (size === "large") {
+        await nextTurn();
+        collectGarbage();
+      }
     }
     log.debug("client left", { client: path });
     publish({ kind: "port", state: "waiting", path, reason: undefined });
@@ -99,6 +108,7 @@ class SessionInput {
   readonly #stream: JsonMessageStream;
   readonly #messages: JsonMessage[] = [];
   #reading: Promise<number> | undefined;
+  #bytesInTurn = 0;
 
   constructor(session: Session, publish: Publish, limits: JsonLimits) {
     this.client = session.client;
@@ -129,20 +139,25 @@ class SessionInput {
 
   /** Reads once, and gives how many bytes; a read that is under way already is joined. */
   read(): Promise<number> {
-    this.#reading ??= this.#read();
+    this.#reading ??= this.#read().finally(() => this.#reading = undefined);
     return this.#reading;
   }
 
   async #read(): Promise<number> {
     const bytes = await this.#session.read();
-    this.#reading = undefined;
     if (bytes === undefined) {
       this.ended = true;
       return 0;
     }
-    this.#publish({ kind: "received", bytes: bytes.length });
+    const { length } = bytes;
+    this.#publish({ kind: "received", bytes: length });
     for (const message of this.#stream.feed(bytes)) this.#messages.push(message);
-    return bytes.length;
+    this.#bytesInTurn = this.waiting > 0 ? 0 : this.#bytesInTurn + length;
+    if (this.#bytesInTurn >= BYTES_A_TURN) {
+      this.#bytesInTurn = 0;
+      await nextTurn();
+    }
+    return length;
   }
 }
 

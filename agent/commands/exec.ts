@@ -16,6 +16,7 @@ import {
   required,
   string,
 } from "../protocol/argument_type.ts";
+import { inTurns } from "../host/steps.ts";
 import { decodeBase64 } from "../protocol/base64.ts";
 import { type BytesMembers, ResultWithBytes } from "../protocol/command_result.ts";
 import { defineCommand } from "../protocol/command.ts";
@@ -46,7 +47,7 @@ export const guestExec = defineCommand({
     "capture-output": optional(CAPTURE_OUTPUT),
   },
   reply: "value",
-}, (values, { guestProcesses }: ExecContext) => {
+}, async (values, { guestProcesses }: ExecContext) => {
   const { path, arg: args = [], env, "input-data": inputData, "capture-output": capture } = values;
   const texts = [path, ...args, ...env ?? []];
   // They need not be copied to be refused.
@@ -58,7 +59,9 @@ export const guestExec = defineCommand({
     );
   }
   using stack = new DisposableStack();
-  const input = inputData === undefined ? undefined : stack.use(decodeBase64(inputData));
+  const input = inputData === undefined
+    ? undefined
+    : stack.use(await inTurns(decodeBase64(inputData)));
   for (const text of texts) {
     if (text.includes("\0")) {
       throw new QapiError("path, arg and env cannot contain the character NUL");

@@ -95,11 +95,14 @@ Deno.test("mistakes have upstream's words", async () => {
   ];
   const context = { guestProcesses: processes };
   for (const [values, message] of cases) {
-    assert.throws(() => guestExec.execute(values, context), new QapiError(message));
+    await assert.rejects(
+      async () => await guestExec.execute(values, context),
+      new QapiError(message),
+    );
   }
   for (const pid of [1n, 0n, -1n, 2n ** 40n]) {
-    assert.throws(
-      () => guestExecStatus.execute({ pid }, context),
+    await assert.rejects(
+      async () => await guestExecStatus.execute({ pid }, context),
       new QapiError("Invalid parameter 'pid'"),
     );
   }

@@ -8,6 +8,7 @@ import {
   required,
   string,
 } from "../protocol/argument_type.ts";
+import { inTurns } from "../host/steps.ts";
 import { decodeBase64 } from "../protocol/base64.ts";
 import { ResultWithBytes } from "../protocol/command_result.ts";
 import { defineCommand } from "../protocol/command.ts";
@@ -87,7 +88,7 @@ export const guestFileWrite = defineCommand({
   mayTakeLong: true,
 }, async ({ handle, "buf-b64": text, count }, { guestFiles }: FilesContext) => {
   const file = guestFiles.find(handle) ?? fail(unknownHandle(handle));
-  using decoded = decodeBase64(text);
+  using decoded = await inTurns(decodeBase64(text));
   const { bytes } = decoded;
   if (count !== undefined && (count < 0n || count > bytes.length)) throw invalidCount(count);
   const wanted = bytes.subarray(0, Number(count ?? bytes.length));

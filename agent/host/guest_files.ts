@@ -4,6 +4,7 @@ import type { Log } from "../telemetry/log.ts";
 import type { HandleNumbers } from "./handle_numbers.ts";
 import { Errno, type Libc, LibcError, OpenFlag } from "./libc.ts";
 import { openInRoot } from "./open_in_root.ts";
+import { nextTurn } from "./steps.ts";
 
 const PATH_MAX = 4096;
 const ANYBODY_READS_AND_WRITES = 0o666;
@@ -272,9 +273,4 @@ function takeNumber(numbers: HandleNumbers): bigint {
       cause: error,
     });
   }
-}
-
-/** Lets the agent do what else is waiting. */
-async function nextTurn(): Promise<void> {
-  await new Promise((resolve) => setTimeout(resolve, 0));
 }

@@ -12,3 +12,17 @@ export function atOnce<T>(steps: Steps<T>): T {
     if (step.done === true) return step.value;
   }
 }
+
+/** Takes all steps, each in a turn of its own, and gives what they come to. */
+export async function inTurns<T>(steps: Steps<T>): Promise<T> {
+  for (;;) {
+    const step = steps.next();
+    if (step.done === true) return step.value;
+    await nextTurn();
+  }
+}
+
+/** Lets the event loop do what else there is to do. */
+export function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, 0));
+}

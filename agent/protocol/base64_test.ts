@@ -1,10 +1,16 @@
-import { deepEqual, throws } from "node:assert/strict";
+import { deepEqual, equal, throws } from "node:assert/strict";
 import fc from "fast-check";
+import { atOnce } from "../host/steps.ts";
+import type { GrowingBytes } from "../memory/growing_bytes.ts";
 import { checkProperty } from "../testing/property.ts";
 import { decodeBase64 } from "./base64.ts";
 import { QapiError } from "./qapi_error.ts";
 
 const ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+function decoded(text: string): GrowingBytes {
+  return atOnce(decodeBase64(text));
+}
 
 function latin1(bytes: Uint8Array): string {
   return String.fromCharCode(...bytes);
@@ -47,14 +53,14 @@ Deno.test("base64 decodes as QEMU's agent does it", () => {
     ["Y==QYWJj", "`\x10abc"],
     ["A=B=CDEF", "\0\0\b1\x05"],
   ];
-  for (const [text, decoded] of cases) deepEqual(latin1(decodeBase64(text).bytes), decoded, text);
+  for (const [text, bytes] of cases) deepEqual(latin1(decoded(text).bytes), bytes, text);
 });
 
 Deno.test("other characters are an error, white space but the newline as well", () => {
   for (
     const text of ["YWJj\r\n", " YWJj", "YWJj\t", "YWJ!", "YWJ-", "YWJ_", "é", "\0", "YWJj\u2028"]
   ) {
-    throws(() => decodeBase64(text), new QapiError("Base64 data contains invalid characters"));
+    throws(() => decoded(text), new QapiError("Base64 data contains invalid characters"));
   }
 });
 
@@ -62,12 +68,30 @@ Deno.test("any text of base64's characters decodes quantum by quantum", async ()
   const characters = fc.constantFrom(..."ABab09+/", "=", "=", "=", "\n");
   const texts = fc.string({ unit: characters, maxLength: 24 });
   await checkProperty("base64 quanta", texts, (text) => {
-    deepEqual([...decodeBase64(text).bytes], model(text), JSON.stringify(text));
+    deepEqual([...decoded(text).bytes], model(text), JSON.stringify(text));
   }, 2000);
 });
 
 Deno.test("whatever was encoded comes back", async () => {
   await checkProperty("base64 round trip", fc.uint8Array({ maxLength: 300 }), (bytes) => {
-    deepEqual([...decodeBase64(bytes.toBase64()).bytes], [...bytes]);
+    deepEqual([...decoded(bytes.toBase64()).bytes], [...bytes]);
   });
+});
+
+Deno.test("long text is decoded in steps, which may end anywhere", () => {
+  const line = `${"YWJj".repeat(19)}\n`;
+  const long = line.repeat(40_000);
+  for (
+    const text of [
+      long,
+      `Y${long}`,
+      `${long}YQ==\n${long}`,
+      `Y=Q=${long}`,
+      `Y${"\n".repeat(2 ** 21)}WJj`,
+    ]
+  ) {
+    const steps = decodeBase64(text);
+    equal(steps.next().done, false);
+    deepEqual([...atOnce(steps).bytes], model(text));
+  }
 });

@@ -1,3 +1,4 @@
+import { nextTurn } from "../host/steps.ts";
 import type { Command } from "./command.ts";
 import { JsonItems } from "./json_items.ts";
 import { JsonWriter } from "./json_writer.ts";
@@ -49,7 +50,7 @@ export class Dispatcher<Context> {
     context: Context,
     log: Log,
     publish: Publish,
-    othersTurn: () => Promise<void> = timerTurn,
+    othersTurn: () => Promise<void> = nextTurn,
   ) {
     this.#commands = new Map(Array.from(commands, (command) => [command.name, command]));
     this.#policy = policy;
@@ -227,8 +228,4 @@ function readRequest(value: JsonValue): Request {
   }
   if (name === undefined) throw new QapiError("QMP input lacks member 'execute'");
   return { name, wireArguments };
-}
-
-async function timerTurn(): Promise<void> {
-  await new Promise((resolve) => setTimeout(resolve, 0));
 }

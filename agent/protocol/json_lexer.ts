@@ -22,11 +22,21 @@ export interface TokenSink {
    * One token. `text` is the token's bytes, quotes included; it is valid during the call only.
    */
   token(kind: TokenKind, text: Uint8Array): void;
-  /** How long the token under way may be, in bytes. */
+  /**
+   * Some bytes of a string that is long and goes on: the next call of `token` has only what comes after
+   * them. They are valid during the call only.
+   *
+   * @param isPlain whether the string has been a `plain-string` so far
+   */
+  stringPart(text: Uint8Array, isPlain: boolean): void;
+  /** How long the token under way may be, in bytes; of a string, what comes after its last part. */
   readonly mostTokenBytes: number;
   /** The token under way has grown past that; the rest of it is dropped. */
   tokenTooLong(): void;
 }
+
+/** From as many bytes on a string is handed over in parts, each of which takes some milliseconds at most. */
+const PART = 128 * 1024;
 
 const START = 0;
 const STRING = 1;
@@ -162,6 +172,7 @@ export class JsonLexer {
     }
     if (this.#state !== START && this.#state !== RECOVERY) {
       this.#keep(chunk.subarray(start, chunk.length));
+      this.#handOverPart();
     }
   }
 
@@ -198,6 +209,13 @@ export class JsonLexer {
     if (this.#dropping) return;
     if (this.#pending.length + bytes.length > this.#sink.mostTokenBytes) this.#tooLong();
     else this.#pending.append(bytes);
+  }
+
+  #handOverPart(): void {
+    const isString = this.#state === STRING || this.#state === STRING_ESCAPE;
+    if (!isString || this.#pending.length < PART) return;
+    this.#sink.stringPart(this.#pending.bytes, this.#plain);
+    this.#pending[Symbol.dispose]();
   }
 
   #tooLong(): void {

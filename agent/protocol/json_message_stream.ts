@@ -2,6 +2,7 @@ import { inMebibytes } from "../memory/memory_limits.ts";
 import { JsonLexer, type TokenKind, type TokenSink } from "./json_lexer.ts";
 import type { JsonValue } from "./json_value.ts";
 import { JsonValueBuilder } from "./json_value_builder.ts";
+import { LongJsonString } from "./long_json_string.ts";
 import { LONGEST_MESSAGE } from "./qapi_error.ts";
 
 /** One top-level value of the stream, or what made it unusable (QEMU's text). */
@@ -33,6 +34,13 @@ export const QEMU_JSON_LIMITS: JsonLimits = {
   nesting: 1024,
 };
 
+/** A string token that comes in parts. */
+interface LongString {
+  readonly string: LongJsonString;
+  /** What an error shows of it. */
+  readonly start: string;
+}
+
 /** From as many bytes on a message is large, and so much a token counts for the memory that it takes. */
 const LARGE = 2 * 1024 * 1024;
 const TOKEN_BYTES = 64;
@@ -51,6 +59,7 @@ export class JsonMessageStream implements TokenSink {
   readonly #limits: JsonLimits;
   #messages: JsonMessage[] = [];
   #builder = new JsonValueBuilder();
+  #longString: LongString | undefined;
   #braces = 0;
   #brackets = 0;
   #tokenBytes = 0;
@@ -72,8 +81,11 @@ export class JsonMessageStream implements TokenSink {
 
   /** Called by the lexer. */
   token(kind: TokenKind, text: Uint8Array): void {
+    const longString = this.#longString;
+    this.#longString = undefined;
     if (kind === "stray") {
-      this.#emit({ error: `JSON parse error, stray '${asCString(text)}'` });
+      const start = longString?.start ?? asCString(text);
+      this.#emit({ error: `JSON parse error, stray '${start}'` });
       return;
     }
     if (kind === "{") this.#braces++;
@@ -84,8 +96,17 @@ export class JsonMessageStream implements TokenSink {
     this.#tokenBytes += text.length;
     this.#tokenCount++;
     if (!this.#overLimit) this.#checkLimits();
-    this.#builder.push(kind, text);
+    if (longString === undefined) this.#builder.push(kind, text);
+    else this.#builder.pushLongString(longString.string, text, kind === "plain-string");
     if (!this.#isOpen()) this.#finish();
+  }
+
+  /** Called by the lexer. */
+  stringPart(text: Uint8Array, isPlain: boolean): void {
+    this.#tokenBytes += text.length;
+    this.#longString ??= { string: new LongJsonString(), start: asCString(text) };
+    // After a mistake nothing is looked at.
+    if (this.#builder.error === undefined) this.#longString.string.add(text, isPlain);
   }
 
   /** Called by the lexer: what is left of the message's share, nothing of one that is given up. */
@@ -95,6 +116,7 @@ export class JsonMessageStream implements TokenSink {
 
   /** Called by the lexer. */
   tokenTooLong(): void {
+    this.#longString = undefined;
     if (!this.#overLimit) this.#exceedSize();
     if (!this.#isOpen()) this.#finish();
   }

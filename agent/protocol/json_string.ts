@@ -11,6 +11,8 @@ const BACKSLASH = 0x5c;
 const LETTER_U = 0x75;
 /** The length of `\uXXXX`. */
 const UNICODE_ESCAPE = 6;
+/** A surrogate pair of escapes. */
+const LONGEST_CHARACTER = 2 * UNICODE_ESCAPE;
 const FIRST_SUPPLEMENTARY = 0x10000;
 const utf8 = new TextDecoder("utf-8", { ignoreBOM: true });
 
@@ -36,24 +38,42 @@ const ESCAPES: ReadonlyMap<number, number> = new Map([
  * @throws JsonStringError for invalid UTF-8, an unknown escape, or a `\u` escape that is no character
  */
 export function decodeJsonString(token: Uint8Array): string {
-  const end = token.length - 1;
-  let written = 1;
-  for (let position = 1; position < end;) {
-    const byte = token[position] ?? 0;
+  return decodeJsonStringPart(token, 1, token.length - 1, true).text;
+}
+
+/**
+ * Decodes the bytes of a string token from `start` to `end`, which are overwritten.
+ *
+ * @param isLast whether the string ends there; when not, a character or escape that might go on after
+ *   `end` is left
+ * @returns the text, and up to where the bytes were taken
+ * @throws JsonStringError as `decodeJsonString`
+ */
+export function decodeJsonStringPart(
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  isLast: boolean,
+): { readonly text: string; readonly end: number } {
+  const stop = isLast ? end : end - LONGEST_CHARACTER + 1;
+  let written = start;
+  let position = start;
+  while (position < stop) {
+    const byte = bytes[position] ?? 0;
     if (byte === BACKSLASH) {
-      const { codePoint, length } = readEscape(token, position);
+      const { codePoint, length } = readEscape(bytes, position);
       position += length;
-      written = writeUtf8(token, written, codePoint);
+      written = writeUtf8(bytes, written, codePoint);
     } else if (byte < 0x80) {
-      token[written++] = byte;
+      bytes[written++] = byte;
       position++;
     } else {
-      const { codePoint, length } = readUtf8(token, position);
+      const { codePoint, length } = readUtf8(bytes, position);
       position += length;
-      written = writeUtf8(token, written, codePoint);
+      written = writeUtf8(bytes, written, codePoint);
     }
   }
-  return utf8.decode(token.subarray(1, written));
+  return { text: utf8.decode(bytes.subarray(start, written)), end: position };
 }
 
 /**
@@ -62,11 +82,16 @@ export function decodeJsonString(token: Uint8Array): string {
  * @param token the token's bytes, quotes included
  */
 export function decodePlainJsonString(token: Uint8Array): string {
-  const end = token.length - 1;
+  return decodePlainText(token, 1, token.length - 1);
+}
+
+/** Decodes the bytes from `start` to `end`, all of ASCII. */
+export function decodePlainText(bytes: Uint8Array, start: number, end: number): string {
+  const text = bytes.subarray(start, end);
   // As UTF-8, of which Deno makes a string without a copy in between.
-  if (end > SHORT) return utf8.decode(token.subarray(1, end));
+  if (text.length >= SHORT) return utf8.decode(text);
   // A decoder's call costs more than the characters of a command's name.
-  return Reflect.apply(String.fromCharCode, undefined, token.subarray(1, end));
+  return Reflect.apply(String.fromCharCode, undefined, text);
 }
 
 /** A character, and how many bytes it takes where it was read. */

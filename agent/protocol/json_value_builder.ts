@@ -1,4 +1,5 @@
 import type { TokenKind } from "./json_lexer.ts";
+import type { LongJsonString } from "./long_json_string.ts";
 import { decodeJsonString, decodePlainJsonString, JsonStringError } from "./json_string.ts";
 import type { JsonValue } from "./json_value.ts";
 import { shortened } from "./qapi_error.ts";
@@ -67,7 +68,7 @@ export class JsonValueBuilder {
         this.#complete(decodePlainJsonString(text));
         break;
       case "string":
-        this.#string(text);
+        this.#string(() => decodeJsonString(text));
         break;
       case "integer":
       case "float":
@@ -79,6 +80,14 @@ export class JsonValueBuilder {
       default:
         this.#error = "expecting value";
     }
+  }
+
+  /** Takes a string token of which all but its last bytes, `text`, were added before; see `LongJsonString`. */
+  pushLongString(string: LongJsonString, text: Uint8Array, isPlain: boolean): void {
+    if (this.#error !== undefined) return;
+    const top = this.#stack.at(-1);
+    if (top !== undefined && !this.#acceptsValue(top, "string")) return;
+    this.#string(() => string.finish(text, isPlain));
   }
 
   /** Handles what is not the beginning of a value; true when a value may begin with this token. */
@@ -116,10 +125,10 @@ export class JsonValueBuilder {
     } else this.#complete(value);
   }
 
-  #string(token: Uint8Array): void {
+  #string(decode: () => string): void {
     let value: string;
     try {
-      value = decodeJsonString(token);
+      value = decode();
     } catch (error) {
       if (!(error instanceof JsonStringError)) throw error;
       this.#error = error.message;
