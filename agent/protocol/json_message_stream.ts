@@ -84,6 +84,7 @@ export class JsonMessageStream implements TokenSink {
     const longString = this.#longString;
     this.#longString = undefined;
     if (kind === "stray") {
+      longString?.string[Symbol.dispose]();
       const start = longString?.start ?? asCString(text);
       this.#emit({ error: `JSON parse error, stray '${start}'` });
       return;
@@ -97,14 +98,20 @@ export class JsonMessageStream implements TokenSink {
     this.#tokenCount++;
     if (!this.#overLimit) this.#checkLimits();
     if (longString === undefined) this.#builder.push(kind, text);
-    else this.#builder.pushLongString(longString.string, text, kind === "plain-string");
+    else {
+      using string = longString.string;
+      this.#builder.pushLongString(string, text, kind === "plain-string");
+    }
     if (!this.#isOpen()) this.#finish();
   }
 
   /** Called by the lexer. */
   stringPart(text: Uint8Array, isPlain: boolean): void {
     this.#tokenBytes += text.length;
-    this.#longString ??= { string: new LongJsonString(), start: asCString(text) };
+    this.#longString ??= {
+      string: new LongJsonString(this.#limits.tokenBytes),
+      start: asCString(text),
+    };
     // After a mistake nothing is looked at.
     if (this.#builder.error === undefined) this.#longString.string.add(text, isPlain);
   }
@@ -116,6 +123,7 @@ export class JsonMessageStream implements TokenSink {
 
   /** Called by the lexer. */
   tokenTooLong(): void {
+    this.#longString?.string[Symbol.dispose]();
     this.#longString = undefined;
     if (!this.#overLimit) this.#exceedSize();
     if (!this.#isOpen()) this.#finish();

@@ -38,23 +38,24 @@ const ESCAPES: ReadonlyMap<number, number> = new Map([
  * @throws JsonStringError for invalid UTF-8, an unknown escape, or a `\u` escape that is no character
  */
 export function decodeJsonString(token: Uint8Array): string {
-  return decodeJsonStringPart(token, 1, token.length - 1, true).text;
+  const { written } = resolveEscapes(token, 1, token.length - 1, true);
+  return utf8.decode(token.subarray(1, written));
 }
 
 /**
- * Decodes the bytes of a string token from `start` to `end`, which are overwritten.
+ * Makes UTF-8 of the bytes of a string token from `start` to `end`, in their place.
  *
  * @param isLast whether the string ends there; when not, a character or escape that might go on after
  *   `end` is left
- * @returns the text, and up to where the bytes were taken
+ * @returns where the UTF-8 ends, and up to where the bytes were taken
  * @throws JsonStringError as `decodeJsonString`
  */
-export function decodeJsonStringPart(
+export function resolveEscapes(
   bytes: Uint8Array,
   start: number,
   end: number,
   isLast: boolean,
-): { readonly text: string; readonly end: number } {
+): { readonly written: number; readonly taken: number } {
   const stop = isLast ? end : end - LONGEST_CHARACTER + 1;
   let written = start;
   let position = start;
@@ -73,7 +74,7 @@ export function decodeJsonStringPart(
       written = writeUtf8(bytes, written, codePoint);
     }
   }
-  return { text: utf8.decode(bytes.subarray(start, written)), end: position };
+  return { written, taken: position };
 }
 
 /**
@@ -82,12 +83,7 @@ export function decodeJsonStringPart(
  * @param token the token's bytes, quotes included
  */
 export function decodePlainJsonString(token: Uint8Array): string {
-  return decodePlainText(token, 1, token.length - 1);
-}
-
-/** Decodes the bytes from `start` to `end`, all of ASCII. */
-export function decodePlainText(bytes: Uint8Array, start: number, end: number): string {
-  const text = bytes.subarray(start, end);
+  const text = token.subarray(1, token.length - 1);
   // As UTF-8, of which Deno makes a string without a copy in between.
   if (text.length >= SHORT) return utf8.decode(text);
   // A decoder's call costs more than the characters of a command's name.

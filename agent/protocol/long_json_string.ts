@@ -1,48 +1,61 @@
-import { decodeJsonStringPart, decodePlainText, JsonStringError } from "./json_string.ts";
+import { GrowingBytes } from "../memory/growing_bytes.ts";
+import { JsonStringError, resolveEscapes } from "./json_string.ts";
 
 /** The opening quote, and the closing one. */
 const QUOTE_LENGTH = 1;
+const utf8 = new TextDecoder("utf-8", { ignoreBOM: true });
 
 /**
- * A string token that comes in parts, each decoded as it comes: to decode many megabytes at once would
- * keep the event loop from everything else. Parts may be cut anywhere, within a character or an escape too.
+ * A string token that comes in parts, whose escapes are resolved as they come: to do so for many megabytes
+ * at once would keep the event loop from everything else. Parts may be cut anywhere, within a character or
+ * an escape too.
  */
-export class LongJsonString {
-  readonly #parts: string[] = [];
+export class LongJsonString implements Disposable {
+  readonly #utf8: GrowingBytes;
   #isFirst = true;
   // The end of the parts so far, which may be half a character or escape.
   #rest = new Uint8Array(0);
   #error: JsonStringError | undefined;
 
+  /** @param mostBytes how many bytes all parts together have, at most */
+  constructor(mostBytes: number) {
+    this.#utf8 = new GrowingBytes(mostBytes);
+  }
+
   /**
-   * Takes the next bytes, which are overwritten.
+   * Takes the next bytes.
    *
    * @param text the first time with the quote that opens the string
    * @param isPlain whether all bytes so far are ASCII without escapes
    */
   add(text: Uint8Array, isPlain: boolean): void {
-    this.#decode(text, text.length, isPlain, false);
+    this.#add(text, text.length, isPlain, false);
   }
 
   /**
    * The whole string.
    *
-   * @param text the last bytes, with the quote that closes the string; they are overwritten
+   * @param text the last bytes, with the quote that closes the string
    * @param isPlain as that of `add`
    * @throws JsonStringError as `decodeJsonString`
    */
   finish(text: Uint8Array, isPlain: boolean): string {
-    this.#decode(text, text.length - QUOTE_LENGTH, isPlain, true);
+    this.#add(text, text.length - QUOTE_LENGTH, isPlain, true);
     if (this.#error !== undefined) throw this.#error;
-    return this.#parts.join("");
+    return utf8.decode(this.#utf8.bytes);
   }
 
-  #decode(text: Uint8Array, end: number, isPlain: boolean, isLast: boolean): void {
+  /** Gives the memory back. */
+  [Symbol.dispose](): void {
+    this.#utf8[Symbol.dispose]();
+  }
+
+  #add(text: Uint8Array, end: number, isPlain: boolean, isLast: boolean): void {
     const start = this.#isFirst ? QUOTE_LENGTH : 0;
     this.#isFirst = false;
     if (this.#error !== undefined) return;
     if (isPlain) {
-      this.#parts.push(decodePlainText(text, start, end));
+      this.#utf8.append(text.subarray(start, end));
       return;
     }
     const rest = this.#rest;
@@ -50,9 +63,9 @@ export class LongJsonString {
     bytes.set(rest);
     bytes.set(text.subarray(start), rest.length);
     try {
-      const part = decodeJsonStringPart(bytes, 0, rest.length + end - start, isLast);
-      this.#parts.push(part.text);
-      this.#rest = bytes.slice(part.end);
+      const { written, taken } = resolveEscapes(bytes, 0, rest.length + end - start, isLast);
+      this.#utf8.append(bytes.subarray(0, written));
+      this.#rest = bytes.slice(taken);
     } catch (error) {
       if (!(error instanceof JsonStringError)) throw error;
       this.#error = error;

@@ -44,7 +44,7 @@ Deno.test("parts cut anywhere come to what the whole token comes to", async () =
   );
   await checkProperty("parts of a string", fc.tuple(token, anyCuts), ([whole, cuts]) => {
     const expected = outcome(() => decodeJsonString(whole.slice()));
-    const string = new LongJsonString();
+    const string = new LongJsonString(whole.length);
     const ends = cuts.map((cut) => 1 + cut % (whole.length - 1)).sort((one, other) => one - other);
     let start = 0;
     for (const end of ends) {
