@@ -79,8 +79,8 @@ export async function killWhileFrozen(options: KillOptions): Promise<void> {
     },
     {
       name: "kill -9 of the guard, then of the agent",
-      command: "kill -9 $guard; usleep 200000; kill -9 $agent",
-      // On a slow machine the agent is killed before it has written down why it has thawed.
+      command: "kill -9 $guard; usleep 1000000; kill -9 $agent",
+      // On a slow machine the agent is killed before it has thawed all and written down why.
       ...{
         told: /since the agent's guard had ended|since it had been killed|by the guard/,
         withinMs: 5_000,
