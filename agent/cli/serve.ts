@@ -22,8 +22,8 @@ const MOST_BYTES_AHEAD = 64 * 1024;
 const LATE = Symbol("the command takes long");
 const GIVEN_UP = Symbol("the client waits no more");
 
-/** After as many bytes of one message others have a turn: to read them takes some milliseconds. */
-const BYTES_A_TURN = 512 * 1024;
+/** So long parts of a message are taken apart before others have a turn. */
+const TURN_MS = 5;
 
 /** What the loop asks of a dispatcher. */
 export type MessageHandler = Pick<
@@ -108,7 +108,7 @@ class SessionInput {
   readonly #stream: JsonMessageStream;
   readonly #messages: JsonMessage[] = [];
   #reading: Promise<number> | undefined;
-  #bytesInTurn = 0;
+  #turnMs = 0;
 
   constructor(session: Session, publish: Publish, limits: JsonLimits) {
     this.client = session.client;
@@ -151,10 +151,11 @@ class SessionInput {
     }
     const { length } = bytes;
     this.#publish({ kind: "received", bytes: length });
+    const start = performance.now();
     for (const message of this.#stream.feed(bytes)) this.#messages.push(message);
-    this.#bytesInTurn = this.waiting > 0 ? 0 : this.#bytesInTurn + length;
-    if (this.#bytesInTurn >= BYTES_A_TURN) {
-      this.#bytesInTurn = 0;
+    this.#turnMs = this.waiting > 0 ? 0 : this.#turnMs + performance.now() - start;
+    if (this.#turnMs >= TURN_MS) {
+      this.#turnMs = 0;
       await nextTurn();
     }
     return length;

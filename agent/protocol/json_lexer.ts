@@ -36,7 +36,7 @@ export interface TokenSink {
 }
 
 /** From as many bytes on a string is handed over in parts, each of which takes some milliseconds at most. */
-const PART = 128 * 1024;
+const PART = 64 * 1024;
 
 const START = 0;
 const STRING = 1;

@@ -14,6 +14,11 @@ const UNICODE_ESCAPE = 6;
 /** A surrogate pair of escapes. */
 const LONGEST_CHARACTER = 2 * UNICODE_ESCAPE;
 const FIRST_SUPPLEMENTARY = 0x10000;
+/** The value of a hexadecimal digit by its byte, -1 for another one. */
+const HEX_DIGITS = Int8Array.from({ length: 256 }, (_, byte) => {
+  const digit = Number.parseInt(String.fromCharCode(byte), 16);
+  return Number.isNaN(digit) ? -1 : digit;
+});
 const utf8 = new TextDecoder("utf-8", { ignoreBOM: true });
 
 /** What an escape of one character stands for, by its byte. */
@@ -172,8 +177,8 @@ function hexUnit(token: Uint8Array, at: number): number {
   if (token[at] !== BACKSLASH || token[at + 1] !== LETTER_U) return -1;
   let unit = 0;
   for (let index = 2; index < UNICODE_ESCAPE; index++) {
-    const digit = Number.parseInt(String.fromCharCode(token[at + index] ?? 0), 16);
-    if (Number.isNaN(digit)) return -1;
+    const digit = HEX_DIGITS[token[at + index] ?? 0] ?? -1;
+    if (digit < 0) return -1;
     unit = 16 * unit + digit;
   }
   return unit;

@@ -12,6 +12,10 @@ const COMMANDS = [
   ["guest-network-get-interfaces", "250 pairs of veth"],
   ["guest-network-get-route", "2,000 routes"],
 ] as const;
+/** It is read whole, and refused. */
+const LARGE_REQUEST = `{"execute":"guest-ping","arguments":{"text":"${
+  "\\n\\u00e9x".repeat(7 * 1024 * 1024 / 9)
+}"}}\n`;
 const ROUNDS = 60;
 const LOOP_ROUNDS = 9;
 const PAUSE_MS = 1;
@@ -53,16 +57,16 @@ function measureTimes(ours: BlockingClient, peer: BlockingClient): readonly Row[
   });
 }
 
-/** The longest wait for an answer over HTTP while a command runs. */
+/** The longest wait for an answer over HTTP while a request is read and run, in milliseconds. */
 async function measureLoop(
   agent: LocalAgent,
   url: string,
-  command: string,
+  request: string,
 ): Promise<number> {
   using client = await RawClient.connect(agent.socket);
   const waits: number[] = [];
   for (let round = 0; round < LOOP_ROUNDS; round++) {
-    const answered = client.send(`{"execute":"${command}"}\n`).then(() => client.receiveLine());
+    const answered = client.send(request).then(() => client.receiveLine());
     let isAnswered = false;
     void answered.finally(() => isAnswered = true);
     let longest = 0;
@@ -108,10 +112,16 @@ async function measure(ours: string, peer: string): Promise<readonly Row[]> {
       rows.push(measuredRow({
         what: `event loop during ${command}, ${amount}`,
         unit: "ms",
-        ours: await measureLoop(watchedAgent, url, command),
+        ours: await measureLoop(watchedAgent, url, `{"execute":"${command}"}\n`),
         must: { most: 20 },
       }));
     }
+    rows.push(measuredRow({
+      what: "event loop during a request of 7 MiB full of escapes",
+      unit: "ms",
+      ours: await measureLoop(watchedAgent, url, LARGE_REQUEST),
+      must: { most: 20 },
+    }));
     await run("scripts/benchmark/crowd", directory.path, "more");
     for (const [command] of COMMANDS) {
       for (let round = 0; round < LOOP_ROUNDS; round++) ourClient.ask(command);
