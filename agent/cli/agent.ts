@@ -17,7 +17,6 @@ import { KernelFiles } from "../host/kernel_files.ts";
 import type { Libc } from "../host/libc.ts";
 import { readMonotonicClock } from "../host/monotonic_clock.ts";
 import { othersTurn } from "../host/others_turn.ts";
-import { atOnce } from "../host/steps.ts";
 import { setTcpNoDelay } from "../host/tcp_no_delay.ts";
 import { type MemoryLimits, QEMU_LIMITS } from "../memory/memory_limits.ts";
 import { Dispatcher } from "../protocol/dispatcher.ts";
@@ -25,6 +24,7 @@ import { Policy } from "../protocol/policy.ts";
 import { TalosPower } from "../talos/power.ts";
 import type { Publish } from "../telemetry/activity.ts";
 import type { Log } from "../telemetry/log.ts";
+import { atOnce } from "../steps.ts";
 import { ignoreProxies } from "./proxy.ts";
 import { VERSION } from "./version.ts";
 

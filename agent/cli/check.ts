@@ -20,9 +20,9 @@ import { readHardwareClock } from "../host/hardware_clock.ts";
 import { Host, type HostRoots } from "../host/host.ts";
 import { KernelFiles } from "../host/kernel_files.ts";
 import { Libc } from "../host/libc.ts";
-import { atOnce } from "../host/steps.ts";
 import { Policy } from "../protocol/policy.ts";
 import type { Credentials } from "../talos/credentials.ts";
+import { atOnce } from "../steps.ts";
 import { hasFlag, loadProcessConfig, parseWords } from "./command_line.ts";
 import { ignoreProxies } from "./proxy.ts";
 

@@ -1,4 +1,3 @@
-import { nextTurn } from "../host/steps.ts";
 import { ConfigError } from "../config/config_error.ts";
 import { FreezeMarker } from "../freeze/freeze_marker.ts";
 import { KernelFiles } from "../host/kernel_files.ts";
@@ -11,6 +10,7 @@ import { auditor } from "../telemetry/audit.ts";
 import { HeldBackLines } from "../telemetry/held_back_lines.ts";
 import { lineLog, type Log } from "../telemetry/log.ts";
 import { RepeatLimit } from "../telemetry/repeat_limit.ts";
+import { nextTurn } from "../steps.ts";
 import { hasFlag, loadProcessConfig, parseWords } from "./command_line.ts";
 import { isBackgroundProcess, reportReady, startInBackground } from "./daemonize.ts";
 import { LazyAgent } from "./lazy_agent.ts";

@@ -1,5 +1,4 @@
 import type { Channel, Session } from "../channel/channel.ts";
-import { nextTurn } from "../host/steps.ts";
 import type { Dispatcher } from "../protocol/dispatcher.ts";
 import {
   type JsonLimits,
@@ -11,6 +10,7 @@ import { dropReply, type Reply } from "../protocol/reply.ts";
 import { collectGarbage } from "../memory/collect_garbage.ts";
 import type { Publish } from "../telemetry/activity.ts";
 import type { Log } from "../telemetry/log.ts";
+import { nextTurn } from "../steps.ts";
 
 /** A command that takes longer is not waited for alone: its client is listened to meanwhile. */
 const LONG_COMMAND_MS = 20;

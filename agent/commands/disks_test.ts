@@ -8,10 +8,10 @@ import { QapiError } from "../protocol/qapi_error.ts";
 import { type FixtureTree, plant } from "../testing/fixture_tree.ts";
 import { type FixtureDisk, sysfsDisks } from "../testing/sysfs_disks.ts";
 import { TemporaryDirectory } from "../testing/talos_temporary_directory.ts";
+import { atOnce } from "../steps.ts";
 import type { CommandContext } from "./context.ts";
 import { guestGetDisks } from "./disks.ts";
 import { fileSystemReply, guestGetFsinfo } from "./file_system.ts";
-import { atOnce } from "../host/steps.ts";
 
 /** Runs something on a host whose sysfs has been made for it; its other trees are this machine's. */
 async function onHost<T>(

@@ -8,11 +8,11 @@ import {
   required,
   string,
 } from "../protocol/argument_type.ts";
-import { inTurns } from "../host/steps.ts";
 import { decodeBase64 } from "../protocol/base64.ts";
 import { ResultWithBytes } from "../protocol/command_result.ts";
 import { defineCommand } from "../protocol/command.ts";
 import { QapiError } from "../protocol/qapi_error.ts";
+import { inTurns } from "../steps.ts";
 import type { CommandContext } from "./context.ts";
 
 type FilesContext = Pick<CommandContext, "guestFiles">;

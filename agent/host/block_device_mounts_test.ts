@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import { mountsOfText } from "../testing/mount_text.ts";
 import { TemporaryDirectory } from "../testing/talos_temporary_directory.ts";
+import { atOnce } from "../steps.ts";
 import { blockDeviceMounts, type MountSelection } from "./block_device_mounts.ts";
 import { type FileStatus, fileStatus } from "./file_status.ts";
 import { Host } from "./host.ts";
 import { KernelFiles } from "./kernel_files.ts";
 import { Libc } from "./libc.ts";
 import type { Mount } from "./mount_table.ts";
-import { atOnce } from "./steps.ts";
 
 interface Given {
   readonly lines: readonly string[];

@@ -1,10 +1,10 @@
 import { GrowingBytes } from "../memory/growing_bytes.ts";
 import { QEMU_LIMITS } from "../memory/memory_limits.ts";
 import type { Log } from "../telemetry/log.ts";
+import { nextTurn } from "../steps.ts";
 import type { HandleNumbers } from "./handle_numbers.ts";
 import { Errno, type Libc, LibcError, OpenFlag } from "./libc.ts";
 import { openInRoot } from "./open_in_root.ts";
-import { nextTurn } from "./steps.ts";
 
 const PATH_MAX = 4096;
 const ANYBODY_READS_AND_WRITES = 0o666;

@@ -1,3 +1,4 @@
+import { atOnce, type Steps } from "../steps.ts";
 import { blockDeviceMounts, mayBeSelected, type MountSelection } from "./block_device_mounts.ts";
 import { DiskSerials } from "./disk_serials.ts";
 import { fileStatus } from "./file_status.ts";
@@ -13,10 +14,12 @@ import {
 import { type OsRelease, parseOsRelease } from "./os_release.ts";
 import { type InterfaceFilter, readNetwork } from "./rtnetlink.ts";
 import { resolveInRoot } from "./rooted_path.ts";
-import { atOnce, type Steps } from "./steps.ts";
 import { readSystemClock } from "./system_clock.ts";
 import { hostTimeZone, type TimeZone } from "./time_zone.ts";
 import { WatchedMountTable } from "./watched_mount_table.ts";
+
+/** What is asked for again and again: by fsinfo, and by a freeze unless something is included. */
+const NOTHING_INCLUDED: MountSelection = { include: [], exclude: [] };
 
 /** Where the host's trees are mounted. */
 export interface HostRoots {
@@ -59,7 +62,12 @@ export class Host implements Disposable {
     this.files = files;
     this.roots = roots;
     this.#network = network;
-    this.#mountTable = new WatchedMountTable(libc, files, roots.rootfs);
+    this.#mountTable = new WatchedMountTable(
+      libc,
+      files,
+      roots.rootfs,
+      (mountPoint) => mayBeSelected(mountPoint, NOTHING_INCLUDED),
+    );
   }
 
   /** The system clock in nanoseconds since the epoch. */
@@ -103,10 +111,9 @@ export class Host implements Disposable {
   *blockDeviceMounts(selection: MountSelection): Steps<Mount[]> {
     const { files, libc, roots: { rootfs } } = this;
     const status = (path: string) => fileStatus(libc, path);
-    const wanted = (mountPoint: string) => mayBeSelected(mountPoint, selection);
     const mounts = selection.include.length === 0
-      ? yield* this.#mountTable.read(wanted)
-      : yield* readMountTable(files, rootfs, wanted);
+      ? yield* this.#mountTable.read()
+      : yield* readMountTable(files, rootfs, (mountPoint) => mayBeSelected(mountPoint, selection));
     return blockDeviceMounts(mounts, selection, { files, rootfs, status });
   }
 

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { plant } from "../testing/fixture_tree.ts";
 import { TemporaryDirectory } from "../testing/talos_temporary_directory.ts";
+import { atOnce } from "../steps.ts";
 import { KernelFiles } from "./kernel_files.ts";
 import { Errno, Libc, LibcError } from "./libc.ts";
 import { readNetworkInterfaces } from "./network_interfaces.ts";
@@ -9,7 +10,6 @@ import type { Link, LinkAddress } from "./rtnetlink.ts";
 import { resolveInRoot } from "./rooted_path.ts";
 import { hostTimeZone } from "./time_zone.ts";
 import { findVirtioPort, virtioPortNames } from "./virtio_ports.ts";
-import { atOnce } from "./steps.ts";
 
 Deno.test("files, directories and links are read through libc", async () => {
   await using directory = await TemporaryDirectory.create();

@@ -1,8 +1,8 @@
+import type { Steps } from "../steps.ts";
 import { decodeText } from "./decode_text.ts";
 import type { DeviceNumber } from "./file_status.ts";
 import type { KernelFiles } from "./kernel_files.ts";
 import { MountinfoLine } from "./mountinfo_line.ts";
-import type { Steps } from "./steps.ts";
 import { lineEnd, wholeLines } from "./whole_lines.ts";
 
 /** A mount, as `/proc/PID/mountinfo` tells it (proc_pid_mountinfo(5)). */

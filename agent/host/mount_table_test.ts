@@ -4,10 +4,10 @@ import { anyCuts, reusedChunks } from "../testing/chunks.ts";
 import { mountsOfText } from "../testing/mount_text.ts";
 import { checkProperty } from "../testing/property.ts";
 import { TemporaryDirectory } from "../testing/talos_temporary_directory.ts";
+import { atOnce } from "../steps.ts";
 import { KernelFiles } from "./kernel_files.ts";
 import { Libc, LibcError } from "./libc.ts";
 import { type Mount, parseMountinfo, readMountTable } from "./mount_table.ts";
-import { atOnce } from "./steps.ts";
 
 const ALL = () => true;
 

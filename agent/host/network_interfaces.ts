@@ -1,3 +1,4 @@
+import type { Steps } from "../steps.ts";
 import type { KernelFiles } from "./kernel_files.ts";
 import { Errno, LibcError } from "./libc.ts";
 import {
@@ -8,7 +9,6 @@ import {
   type LinkStatistics,
   type Network,
 } from "./rtnetlink.ts";
-import type { Steps } from "./steps.ts";
 import { TableLine } from "./table_line.ts";
 import { lineEnd, wholeLines } from "./whole_lines.ts";
 

@@ -1,8 +1,7 @@
 import { Epoll, EpollEvent } from "./epoll.ts";
 import type { Libc } from "./libc.ts";
+import { Poll, PollEvent } from "./poll.ts";
 
-const POLLIN = 0x001;
-const POLLHUP = 0x010;
 const INPUT = EpollEvent.IN | EpollEvent.EDGE_TRIGGERED;
 
 /** What an edge told: who waits for reading or writing tries again after either. */
@@ -18,12 +17,9 @@ export interface Edge {
  * away costs nothing.
  */
 export class Readiness implements Disposable {
-  readonly #libc: Libc;
   readonly #fd: number;
+  readonly #poll: Poll;
   readonly #epoll: Epoll;
-  // struct pollfd.
-  readonly #pollfd = new Uint8Array(8);
-  readonly #request = new DataView(this.#pollfd.buffer);
 
   /**
    * Watches `fd`, which must be nonblocking, for input and hang-ups. The descriptor stays its owner's.
@@ -31,8 +27,8 @@ export class Readiness implements Disposable {
    * @throws LibcError when the kernel refuses, for example at the limit of open files
    */
   constructor(libc: Libc, fd: number) {
-    this.#libc = libc;
     this.#fd = fd;
+    this.#poll = new Poll(libc, fd);
     this.#epoll = new Epoll(libc);
     this.#epoll.add(fd, INPUT);
   }
@@ -47,7 +43,7 @@ export class Readiness implements Disposable {
 
   /** Whether the other side is away now. */
   isHungUp(): boolean {
-    return (this.#poll(0, 0) & POLLHUP) !== 0;
+    return (this.#poll.events(0, 0) & PollEvent.HUP) !== 0;
   }
 
   /**
@@ -55,7 +51,7 @@ export class Readiness implements Disposable {
    * most; whether that is so.
    */
   blockForInput(milliseconds: number): boolean {
-    return this.#poll(POLLIN, milliseconds) !== 0;
+    return this.#poll.events(PollEvent.IN, milliseconds) !== 0;
   }
 
   /** Waits for the next edge, one call at a time; undefined after `stop`. */
@@ -76,16 +72,6 @@ export class Readiness implements Disposable {
   /** Ends `edge`. */
   stop(): void {
     this.#epoll.stop();
-  }
-
-  /** poll(2): what has happened of `events` and POLLHUP. */
-  #poll(events: number, milliseconds: number): number {
-    this.#request.setInt32(0, this.#fd, true);
-    this.#request.setInt16(4, events, true);
-    this.#request.setInt16(6, 0, true);
-    // It fails for a signal alone, and then nothing has happened.
-    this.#libc.frequent.poll(this.#pollfd, 1n, milliseconds);
-    return this.#request.getInt16(6, true);
   }
 
   /** Gives the descriptors back; `edge` must have ended. */

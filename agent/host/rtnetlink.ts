@@ -1,7 +1,7 @@
+import type { Steps } from "../steps.ts";
 import { decodeText } from "./decode_text.ts";
 import { formatIpv4, formatIpv6 } from "./ip_address.ts";
 import { type Libc, LibcError } from "./libc.ts";
-import type { Steps } from "./steps.ts";
 
 const SOCKET_SYMBOLS = {
   socket: { parameters: ["i32", "i32", "i32"], result: "i32" },

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { checkProperty } from "../testing/property.ts";
+import { atOnce } from "../steps.ts";
 import { Libc } from "./libc.ts";
 import {
   type LinkStatistics,
@@ -9,7 +10,6 @@ import {
   readNetwork,
   splitMessages,
 } from "./rtnetlink.ts";
-import { atOnce } from "./steps.ts";
 
 const ALL = () => true;
 

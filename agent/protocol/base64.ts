@@ -1,5 +1,5 @@
 import { GrowingBytes } from "../memory/growing_bytes.ts";
-import type { Steps } from "../host/steps.ts";
+import type { Steps } from "../steps.ts";
 import { QapiError } from "./qapi_error.ts";
 
 const NOT_BASE64 = /[^A-Za-z0-9+/=\n]/;

@@ -1,4 +1,4 @@
-import { nextTurn } from "../host/steps.ts";
+import { nextTurn } from "../steps.ts";
 import type { Command } from "./command.ts";
 import { JsonItems } from "./json_items.ts";
 import { JsonWriter } from "./json_writer.ts";

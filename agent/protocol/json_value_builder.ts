@@ -1,7 +1,7 @@
 import type { TokenKind } from "./json_lexer.ts";
-import type { LongJsonString } from "./long_json_string.ts";
 import { decodeJsonString, decodePlainJsonString, JsonStringError } from "./json_string.ts";
 import type { JsonValue } from "./json_value.ts";
+import type { LongJsonString } from "./long_json_string.ts";
 import { shortened } from "./qapi_error.ts";
 
 type MutableObject = { [key: string]: JsonValue };

@@ -6,8 +6,8 @@ import { Host } from "../host/host.ts";
 import { KernelFiles } from "../host/kernel_files.ts";
 import { Libc } from "../host/libc.ts";
 import type { Network } from "../host/rtnetlink.ts";
-import type { Steps } from "../host/steps.ts";
 import { silentLog } from "../telemetry/log.ts";
+import type { Steps } from "../steps.ts";
 import { type FixtureTree, plant } from "./fixture_tree.ts";
 import { TemporaryDirectory } from "./talos_temporary_directory.ts";
 

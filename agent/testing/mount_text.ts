@@ -1,5 +1,5 @@
 import { type Mount, type MountPointFilter, parseMountinfo } from "../host/mount_table.ts";
-import { atOnce } from "../host/steps.ts";
+import { atOnce } from "../steps.ts";
 
 /** `parseMountinfo` of a text, of all its mounts if not told otherwise. */
 export function mountsOfText(
