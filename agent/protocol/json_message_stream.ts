@@ -13,6 +13,8 @@ export type JsonMessage =
 interface MessageSize {
   /** Set when it took some megabytes to read it, which should be given back. */
   readonly isLarge?: true;
+  /** Set when a string in it is so long that it came in parts. */
+  readonly hasLongString?: true;
 }
 
 /** Bounds of one message; QEMU's are the default. */
@@ -60,6 +62,7 @@ export class JsonMessageStream implements TokenSink {
   #messages: JsonMessage[] = [];
   #builder = new JsonValueBuilder();
   #longString: LongString | undefined;
+  #hasLongString = false;
   #braces = 0;
   #brackets = 0;
   #tokenBytes = 0;
@@ -69,6 +72,11 @@ export class JsonMessageStream implements TokenSink {
   constructor(limits: JsonLimits = QEMU_JSON_LIMITS) {
     this.#limits = limits;
     this.#lexer = new JsonLexer(this, limits.tokenBytes);
+  }
+
+  /** Whether what was fed last ends within a string so long that it is decoded in parts. */
+  get isInLongString(): boolean {
+    return this.#longString !== undefined;
   }
 
   /** Takes the next bytes and returns the messages that they complete; the chunk may be reused. */
@@ -108,6 +116,7 @@ export class JsonMessageStream implements TokenSink {
   /** Called by the lexer. */
   stringPart(text: Uint8Array, isPlain: boolean): void {
     this.#tokenBytes += text.length;
+    this.#hasLongString = true;
     this.#longString ??= {
       string: new LongJsonString(this.#limits.tokenBytes),
       start: asCString(text),
@@ -176,11 +185,18 @@ export class JsonMessageStream implements TokenSink {
 
   #withSize(message: JsonMessage): JsonMessage {
     const size = this.#tokenBytes + TOKEN_BYTES * this.#tokenCount;
-    return size < LARGE && !this.#overLimit ? message : { ...message, isLarge: true };
+    const isLarge = size >= LARGE || this.#overLimit;
+    if (!isLarge && !this.#hasLongString) return message;
+    return {
+      ...message,
+      ...(isLarge ? { isLarge } : {}),
+      ...(this.#hasLongString ? { hasLongString: true } : {}),
+    };
   }
 
   #startAfresh(): void {
     this.#builder = new JsonValueBuilder();
+    this.#hasLongString = false;
     this.#braces = 0;
     this.#brackets = 0;
     this.#tokenBytes = 0;
