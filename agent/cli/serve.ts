@@ -5,6 +5,7 @@ import {
   type JsonMessage,
   JsonMessageStream,
   QEMU_JSON_LIMITS,
+  releaseMessage,
 } from "../protocol/json_message_stream.ts";
 import { dropReply, type Reply } from "../protocol/reply.ts";
 import { collectGarbage } from "../memory/collect_garbage.ts";
@@ -23,10 +24,9 @@ const LATE = Symbol("the command takes long");
 const GIVEN_UP = Symbol("the client waits no more");
 
 /**
- * So long parts of a long string are read before others have a turn, as they have before and after its
- * message is run: each of these takes milliseconds. Of other messages only the whole is long: in a turn V8
- * begins to look for garbage, and keeps all that is made until it is done, 30 MiB of an object with 30,000
- * members.
+ * So long parts of a long string are read before others have a turn. Of other messages only the whole is
+ * long: in a turn V8 begins to look for garbage, and keeps all that is made until it is done, 30 MiB of an
+ * object with 30,000 members.
  */
 const TURN_MS = 5;
 
@@ -56,20 +56,19 @@ export async function serve(
   limits: JsonLimits = QEMU_JSON_LIMITS,
 ): Promise<void> {
   const requests = new Requests(handlerOf, log);
-  const serveNext = async (input: SessionInput, session: Session): Promise<"large" | "small"> => {
+  const serveNext = async (input: SessionInput, session: Session): Promise<"garbage" | "clean"> => {
     const message = input.take();
     if (message === undefined) {
       await input.read();
-      return "small";
+      return "clean";
     }
-    if (message.hasLongString) await nextTurn();
     const reply = await requests.run(message, input);
+    if (reply === GIVEN_UP) return "clean";
     if (reply !== undefined) {
       const bytes = await send(reply, session, log);
       if (bytes > 0) publish({ kind: "sent", bytes });
     }
-    if (message.hasLongString) await nextTurn();
-    return message.isLarge ? "large" : "small";
+    return releaseMessage(message) ? "garbage" : "clean";
   };
   for await (const session of channel.sessions()) {
     const path = session.client;
@@ -78,8 +77,9 @@ export async function serve(
     const input = new SessionInput(session, publish, limits);
     while (!input.ended || input.waiting > 0) {
       // What it has read and told is not referred to any more here, so it can be cleaned up.
-      const size = await serveNext(input, session);
-      if (size === "large") collectGarbage();
+      if (await serveNext(input, session) === "clean") continue;
+      await nextTurn();
+      collectGarbage();
     }
     log.debug("client left", { client: path });
     publish({ kind: "port", state: "waiting", path, reason: undefined });
@@ -176,8 +176,11 @@ class Requests {
     this.#log = log;
   }
 
-  /** The reply; undefined when there is none, or nobody who waits for it. */
-  async run(message: JsonMessage, input: SessionInput): Promise<Reply | undefined> {
+  /** The reply, undefined when there is none; `GIVEN_UP` when nobody waits for it, and the command goes on. */
+  async run(
+    message: JsonMessage,
+    input: SessionInput,
+  ): Promise<Reply | undefined | typeof GIVEN_UP> {
     const handler = await this.#handlerOf(message);
     const isAlone = this.#givenUp.size === 0;
     if (isAlone && !handler.mayTakeLong(message)) {
@@ -194,8 +197,11 @@ class Requests {
       client: input.client,
     });
     this.#givenUp.add(running);
-    void running.then(dropReply).finally(() => this.#givenUp.delete(running));
-    return undefined;
+    void running.then(dropReply).finally(() => {
+      this.#givenUp.delete(running);
+      releaseMessage(message);
+    });
+    return GIVEN_UP;
   }
 
   /** Waits for the end of what was given up. */

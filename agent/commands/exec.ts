@@ -9,6 +9,7 @@ import { LibcError } from "../host/libc.ts";
 import {
   alternate,
   array,
+  base64,
   boolean,
   enumeration,
   integer,
@@ -43,7 +44,7 @@ export const guestExec = defineCommand({
     path: required(string()),
     arg: optional(array(string())),
     env: optional(array(string())),
-    "input-data": optional(string()),
+    "input-data": optional(base64()),
     "capture-output": optional(CAPTURE_OUTPUT),
   },
   reply: "value",

@@ -2,6 +2,7 @@ import { type GuestFile, GuestFileError, Whence } from "../host/guest_files.ts";
 import { LibcError } from "../host/libc.ts";
 import {
   alternate,
+  base64,
   enumeration,
   integer,
   optional,
@@ -81,7 +82,7 @@ export const guestFileWrite = defineCommand({
   since: "0.15",
   arguments: {
     handle: required(integer()),
-    "buf-b64": required(string()),
+    "buf-b64": required(base64()),
     count: optional(integer()),
   },
   reply: "value",

@@ -17,7 +17,7 @@ class ChangeReportingLibc extends Libc {
   changed = false;
 
   override get frequent(): Libc["frequent"] {
-    const poll = (pollfd: BufferSource | null) => {
+    const poll = (pollfd: Parameters<Libc["frequent"]["poll"]>[0]) => {
       if (!this.changed || !(pollfd instanceof Uint8Array)) return 0;
       this.changed = false;
       pollfd[REVENTS_OFFSET] = POLLPRI;

@@ -1,4 +1,5 @@
 import { isJsonObject, type JsonObject, type JsonValue } from "./json_value.ts";
+import { LongString } from "./long_string.ts";
 import { QapiError } from "./qapi_error.ts";
 
 /** A QAPI type of an argument. `check` turns the wire's value into the handler's. */
@@ -84,10 +85,15 @@ export function unsignedInteger(): ArgumentType<bigint> {
 export function string(): ArgumentType<string> {
   return {
     name: "str",
-    check(value, path) {
-      if (typeof value !== "string") throw wrongType(path, "string");
-      return value;
-    },
+    check: checkText,
+  };
+}
+
+/** QAPI `str` of base64, for `decodeBase64`: a long one never is a JavaScript string. */
+export function base64(): ArgumentType<string | LongString> {
+  return {
+    name: "str",
+    check: (value, path) => value instanceof LongString ? value : checkText(value, path),
   };
 }
 
@@ -110,10 +116,10 @@ export function enumeration<const W extends string>(
   return {
     name,
     check(value, path) {
-      if (typeof value !== "string") throw wrongType(path, "string");
-      const word = words.find((candidate) => candidate === value);
+      const text = checkText(value, path);
+      const word = words.find((candidate) => candidate === text);
       if (word === undefined) {
-        throw new QapiError(`Parameter '${path}' does not accept value '${value}'`);
+        throw new QapiError(`Parameter '${path}' does not accept value '${text}'`);
       }
       return word;
     },
@@ -135,10 +141,7 @@ export function alternate<N = never, B = never, S = never>(
   return {
     name,
     check(value, path) {
-      const kind = typeof value === "bigint" ? "number" : typeof value;
-      const branch = kind === "number" || kind === "boolean" || kind === "string"
-        ? branches[kind]
-        : undefined;
+      const branch = branchOf(branches, value);
       if (branch === undefined) throw wrongType(path, name);
       return branch.check(value, path);
     },
@@ -196,6 +199,21 @@ export function checkMembers<D extends ArgumentDeclarations>(
   }
   // Each member has just been given the value that its declared type returned.
   return checked as ArgumentValues<D>;
+}
+
+function checkText(value: JsonValue, path: string): string {
+  if (typeof value === "string") return value;
+  if (value instanceof LongString) return value.toString();
+  throw wrongType(path, "string");
+}
+
+function branchOf<N, B, S>(
+  branches: AlternateBranches<N, B, S>,
+  value: JsonValue,
+): ArgumentType<N | B | S> | undefined {
+  if (value instanceof LongString) return branches.string;
+  const kind = typeof value === "bigint" ? "number" : typeof value;
+  return kind === "number" || kind === "boolean" || kind === "string" ? branches[kind] : undefined;
 }
 
 function wrongType(path: string, expected: string): QapiError {

@@ -4,6 +4,7 @@ import { JsonItems } from "./json_items.ts";
 import { JsonWriter } from "./json_writer.ts";
 import type { JsonMessage } from "./json_message_stream.ts";
 import { isJsonObject, type JsonObject, type JsonValue } from "./json_value.ts";
+import { LongString } from "./long_string.ts";
 import type { Policy } from "./policy.ts";
 import { QapiError } from "./qapi_error.ts";
 import { errorReply, type Reply, successReply } from "./reply.ts";
@@ -213,10 +214,10 @@ function readRequest(value: JsonValue): Request {
   let wireArguments = NO_ARGUMENTS;
   for (const [key, member] of Object.entries(value)) {
     if (key === "execute") {
-      if (typeof member !== "string") {
+      if (typeof member !== "string" && !(member instanceof LongString)) {
         throw new QapiError("QMP input member 'execute' must be a string");
       }
-      name = member;
+      name = member.toString();
     } else if (key === "arguments") {
       if (!isJsonObject(member)) {
         throw new QapiError("QMP input member 'arguments' must be an object");

@@ -3,18 +3,34 @@ import { JsonLexer, type TokenKind, type TokenSink } from "./json_lexer.ts";
 import type { JsonValue } from "./json_value.ts";
 import { JsonValueBuilder } from "./json_value_builder.ts";
 import { LongJsonString } from "./long_json_string.ts";
+import type { LongString } from "./long_string.ts";
 import { LONGEST_MESSAGE } from "./qapi_error.ts";
 
 /** One top-level value of the stream, or what made it unusable (QEMU's text). */
 export type JsonMessage =
-  | (MessageSize & { readonly value: JsonValue })
-  | (MessageSize & { readonly error: string });
+  | (MessageMemory & { readonly value: JsonValue })
+  | (MessageMemory & { readonly error: string });
 
-interface MessageSize {
-  /** Set when it took some megabytes to read it, which should be given back. */
+/** What a message leaves behind; members are left out of one that leaves little. */
+interface MessageMemory {
+  /** Set when reading it has left some megabytes of garbage to V8. */
   readonly isLarge?: true;
-  /** Set when a string in it is so long that it came in parts. */
-  readonly hasLongString?: true;
+  /** Its long strings, whose memory must be given back. */
+  readonly longStrings?: readonly LongString[];
+}
+
+/**
+ * Gives the memory of a message's long strings back, once nothing is done with it any more.
+ *
+ * @returns whether megabytes are left that only a garbage collection gives back
+ */
+export function releaseMessage({ isLarge, longStrings }: JsonMessage): boolean {
+  let decoded = 0;
+  for (const string of longStrings ?? []) {
+    if (string.wasDecoded) decoded += string.length;
+    string[Symbol.dispose]();
+  }
+  return isLarge === true || decoded >= LARGE;
 }
 
 /** Bounds of one message; QEMU's are the default. */
@@ -37,7 +53,7 @@ export const QEMU_JSON_LIMITS: JsonLimits = {
 };
 
 /** A string token that comes in parts. */
-interface LongString {
+interface StringInParts {
   readonly string: LongJsonString;
   /** What an error shows of it. */
   readonly start: string;
@@ -61,11 +77,12 @@ export class JsonMessageStream implements TokenSink {
   readonly #limits: JsonLimits;
   #messages: JsonMessage[] = [];
   #builder = new JsonValueBuilder();
-  #longString: LongString | undefined;
-  #hasLongString = false;
+  #longString: StringInParts | undefined;
   #braces = 0;
   #brackets = 0;
   #tokenBytes = 0;
+  // What of it came in parts, and never was in V8's memory.
+  #longStringBytes = 0;
   #tokenCount = 0;
   #overLimit = false;
 
@@ -106,17 +123,14 @@ export class JsonMessageStream implements TokenSink {
     this.#tokenCount++;
     if (!this.#overLimit) this.#checkLimits();
     if (longString === undefined) this.#builder.push(kind, text);
-    else {
-      using string = longString.string;
-      this.#builder.pushLongString(string, text, kind === "plain-string");
-    }
+    else this.#builder.pushLongString(longString.string, text, kind === "plain-string");
     if (!this.#isOpen()) this.#finish();
   }
 
   /** Called by the lexer. */
   stringPart(text: Uint8Array, isPlain: boolean): void {
     this.#tokenBytes += text.length;
-    this.#hasLongString = true;
+    this.#longStringBytes += text.length;
     this.#longString ??= {
       string: new LongJsonString(this.#limits.tokenBytes),
       start: asCString(text),
@@ -167,7 +181,7 @@ export class JsonMessageStream implements TokenSink {
   #exceed(error: string): void {
     this.#overLimit = true;
     this.#builder.abandon();
-    this.#messages.push(this.#withSize({ error }));
+    this.#messages.push(this.#withMemory({ error }));
   }
 
   #finish(): void {
@@ -179,27 +193,27 @@ export class JsonMessageStream implements TokenSink {
   }
 
   #emit(message: JsonMessage): void {
-    this.#messages.push(this.#withSize(message));
+    this.#messages.push(this.#withMemory(message));
     this.#startAfresh();
   }
 
-  #withSize(message: JsonMessage): JsonMessage {
-    const size = this.#tokenBytes + TOKEN_BYTES * this.#tokenCount;
-    const isLarge = size >= LARGE || this.#overLimit;
-    if (!isLarge && !this.#hasLongString) return message;
+  #withMemory(message: JsonMessage): JsonMessage {
+    const size = this.#tokenBytes - this.#longStringBytes + TOKEN_BYTES * this.#tokenCount;
+    const { longStrings } = this.#builder;
+    if (size < LARGE && longStrings.length === 0) return message;
     return {
       ...message,
-      ...(isLarge ? { isLarge } : {}),
-      ...(this.#hasLongString ? { hasLongString: true } : {}),
+      ...(size >= LARGE ? { isLarge: true } : {}),
+      ...(longStrings.length > 0 ? { longStrings } : {}),
     };
   }
 
   #startAfresh(): void {
     this.#builder = new JsonValueBuilder();
-    this.#hasLongString = false;
     this.#braces = 0;
     this.#brackets = 0;
     this.#tokenBytes = 0;
+    this.#longStringBytes = 0;
     this.#tokenCount = 0;
     this.#overLimit = false;
   }

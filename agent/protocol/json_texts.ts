@@ -1,6 +1,7 @@
 import { GrowingBytes } from "../memory/growing_bytes.ts";
 import type { JsonArray, JsonValue } from "./json_value.ts";
-import { writeJson } from "./json_writer.ts";
+import { escapeJson, writeJson } from "./json_writer.ts";
+import { LongString } from "./long_string.ts";
 
 /** A long string is written by pieces of as many characters, each of which can become six. */
 const CHARACTERS_A_PIECE = 1024;
@@ -51,6 +52,7 @@ function* valueTexts(
   open: Container[],
 ): Generator<string, void, undefined> {
   if (typeof value === "string") yield* stringTexts(value);
+  else if (value instanceof LongString) yield* longStringTexts(value);
   else if (value instanceof GrowingBytes) yield* base64Texts(value.bytes);
   else if (isArray(value)) {
     yield "[";
@@ -71,14 +73,24 @@ function* stringTexts(text: string): Generator<string, void, undefined> {
     return;
   }
   yield '"';
+  yield* escapedTexts(text);
+  yield '"';
+}
+
+function* longStringTexts(string: LongString): Generator<string, void, undefined> {
+  yield '"';
+  for (const piece of string.pieces()) yield* escapedTexts(piece);
+  yield '"';
+}
+
+function* escapedTexts(text: string): Generator<string, void, undefined> {
   for (let start = 0; start < text.length;) {
     let end = start + CHARACTERS_A_PIECE;
     // The two halves of a character are escaped together.
     if (isHighSurrogate(text.charCodeAt(end - 1))) end++;
-    yield writeJson(text.slice(start, end)).slice(1, -1);
+    yield escapeJson(text.slice(start, end));
     start = end;
   }
-  yield '"';
 }
 
 function* base64Texts(bytes: Uint8Array): Generator<string, void, undefined> {

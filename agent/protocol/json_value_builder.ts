@@ -2,6 +2,7 @@ import type { TokenKind } from "./json_lexer.ts";
 import { decodeJsonString, decodePlainJsonString, JsonStringError } from "./json_string.ts";
 import type { JsonValue } from "./json_value.ts";
 import type { LongJsonString } from "./long_json_string.ts";
+import { LongString } from "./long_string.ts";
 import { shortened } from "./qapi_error.ts";
 
 type MutableObject = { [key: string]: JsonValue };
@@ -30,6 +31,7 @@ export class JsonValueBuilder {
   #stack: Container[] = [];
   #result: JsonValue | undefined;
   #error: string | undefined;
+  readonly #longStrings: LongString[] = [];
 
   /** What is wrong with the tokens so far, as QEMU words it; undefined when nothing is. */
   get error(): string | undefined {
@@ -39,6 +41,11 @@ export class JsonValueBuilder {
   /** The value, once it is complete. */
   get value(): JsonValue | undefined {
     return this.#result;
+  }
+
+  /** The long strings so far, also those that a mistake came after. They are the caller's to dispose of. */
+  get longStrings(): readonly LongString[] {
+    return this.#longStrings;
   }
 
   /** Gives up building: the tokens that follow are passed over. */
@@ -82,12 +89,20 @@ export class JsonValueBuilder {
     }
   }
 
-  /** Takes a string token of which all but its last bytes, `text`, were added before; see `LongJsonString`. */
+  /**
+   * Takes a string token of which all but its last bytes, `text`, were added before; see `LongJsonString`.
+   * It belongs to the builder then.
+   */
   pushLongString(string: LongJsonString, text: Uint8Array, isPlain: boolean): void {
-    if (this.#error !== undefined) return;
     const top = this.#stack.at(-1);
-    if (top !== undefined && !this.#acceptsValue(top, "string")) return;
-    this.#string(() => string.finish(text, isPlain));
+    const isWanted = this.#error === undefined &&
+      (top === undefined || this.#acceptsValue(top, "string"));
+    if (!isWanted) return string[Symbol.dispose]();
+    this.#string(() => {
+      const value = string.finish(text, isPlain);
+      this.#longStrings.push(value);
+      return value;
+    });
   }
 
   /** Handles what is not the beginning of a value; true when a value may begin with this token. */
@@ -125,8 +140,8 @@ export class JsonValueBuilder {
     } else this.#complete(value);
   }
 
-  #string(decode: () => string): void {
-    let value: string;
+  #string(decode: () => string | LongString): void {
+    let value: string | LongString;
     try {
       value = decode();
     } catch (error) {
@@ -160,11 +175,11 @@ export class JsonValueBuilder {
       if (top.key in top.value) this.#error = "duplicate key";
       top.value[top.key] = value;
       top.expects = "separator";
-    } else if (typeof value !== "string") {
-      this.#error = "key is not a string in object";
-    } else {
-      top.key = value;
+    } else if (typeof value === "string" || value instanceof LongString) {
+      top.key = value.toString();
       top.expects = "colon";
+    } else {
+      this.#error = "key is not a string in object";
     }
   }
 }

@@ -1,4 +1,5 @@
 import { isJsonObject, type JsonArray, type JsonObject, type JsonValue } from "./json_value.ts";
+import { LongString } from "./long_string.ts";
 
 /**
  * Writes a JSON value as QEMU does: ASCII only, `", "` and `": "` between parts, integers exact,
@@ -80,6 +81,8 @@ export class JsonWriter implements Disposable {
       this.raw(`${value}`);
     } else if (isJsonObject(value)) {
       this.#object(value);
+    } else if (value instanceof LongString) {
+      this.#string(value.toString());
     } else {
       this.#array(value);
     }
@@ -114,7 +117,7 @@ export class JsonWriter implements Disposable {
 
   #string(text: string): void {
     if (text.length >= LONG_TEXT) this.#longString(text);
-    else if (!this.#plainString(text)) this.#text(escaped(text));
+    else if (!this.#plainString(text)) this.#text(`"${escapeJson(text)}"`);
   }
 
   /** False, with nothing written, for a text that is not all of plain characters. */
@@ -135,10 +138,10 @@ export class JsonWriter implements Disposable {
   }
 
   #longString(text: string): void {
-    if (!PLAIN.test(text)) return this.#text(escaped(text));
-    this.#reserve(text.length + 2);
+    const inner = escapeJson(text);
+    this.#reserve(inner.length + 2);
     this.#bytes[this.#length++] = QUOTE;
-    this.#text(text);
+    this.#text(inner);
     this.#bytes[this.#length++] = QUOTE;
   }
 
@@ -179,8 +182,10 @@ export class JsonWriter implements Disposable {
   }
 }
 
-function escaped(text: string): string {
-  return JSON.stringify(text).replace(
+/** A text as it stands between the quotes of a JSON string, in ASCII. */
+export function escapeJson(text: string): string {
+  if (PLAIN.test(text)) return text;
+  return JSON.stringify(text).slice(1, -1).replace(
     NOT_ASCII,
     (unit) => `\\u${unit.charCodeAt(0).toString(16).toUpperCase().padStart(4, "0")}`,
   );

@@ -1,9 +1,9 @@
 import { GrowingBytes } from "../memory/growing_bytes.ts";
 import { JsonStringError, resolveEscapes } from "./json_string.ts";
+import { LongString } from "./long_string.ts";
 
 /** The opening quote, and the closing one. */
 const QUOTE_LENGTH = 1;
-const utf8 = new TextDecoder("utf-8", { ignoreBOM: true });
 
 /**
  * A string token that comes in parts, whose escapes are resolved as they come: to do so for many megabytes
@@ -13,8 +13,9 @@ const utf8 = new TextDecoder("utf-8", { ignoreBOM: true });
 export class LongJsonString implements Disposable {
   readonly #utf8: GrowingBytes;
   #isFirst = true;
-  // The end of the parts so far, which may be half a character or escape.
-  #rest = new Uint8Array(0);
+  // Where escapes are resolved, at first the end of the last part: half a character or escape.
+  #scratch = new Uint8Array(0);
+  #restLength = 0;
   #error: JsonStringError | undefined;
 
   /** @param mostBytes how many bytes all parts together have, at most */
@@ -33,19 +34,20 @@ export class LongJsonString implements Disposable {
   }
 
   /**
-   * The whole string.
+   * The whole string, which is the caller's to dispose of.
    *
    * @param text the last bytes, with the quote that closes the string
    * @param isPlain as that of `add`
    * @throws JsonStringError as `decodeJsonString`
    */
-  finish(text: Uint8Array, isPlain: boolean): string {
+  finish(text: Uint8Array, isPlain: boolean): LongString {
     this.#add(text, text.length - QUOTE_LENGTH, isPlain, true);
-    if (this.#error !== undefined) throw this.#error;
-    return utf8.decode(this.#utf8.bytes);
+    if (this.#error === undefined) return new LongString(this.#utf8);
+    this[Symbol.dispose]();
+    throw this.#error;
   }
 
-  /** Gives the memory back. */
+  /** Gives the memory back, of a string that does not come to its end. */
   [Symbol.dispose](): void {
     this.#utf8[Symbol.dispose]();
   }
@@ -58,17 +60,26 @@ export class LongJsonString implements Disposable {
       this.#utf8.append(text.subarray(start, end));
       return;
     }
-    const rest = this.#rest;
-    const bytes = new Uint8Array(rest.length + text.length - start);
-    bytes.set(rest);
-    bytes.set(text.subarray(start), rest.length);
+    const length = this.#restLength + text.length - start;
+    const bytes = this.#reserveScratch(length);
+    bytes.set(text.subarray(start), this.#restLength);
     try {
-      const { written, taken } = resolveEscapes(bytes, 0, rest.length + end - start, isLast);
+      const { written, taken } = resolveEscapes(bytes, 0, this.#restLength + end - start, isLast);
       this.#utf8.append(bytes.subarray(0, written));
-      this.#rest = bytes.slice(taken);
+      bytes.copyWithin(0, taken, length);
+      this.#restLength = length - taken;
     } catch (error) {
       if (!(error instanceof JsonStringError)) throw error;
       this.#error = error;
     }
+  }
+
+  /** One for all parts: those of megabytes are more than V8 cleans up by itself in a container's limit. */
+  #reserveScratch(length: number): Uint8Array<ArrayBuffer> {
+    if (this.#scratch.length >= length) return this.#scratch;
+    const larger = new Uint8Array(length);
+    larger.set(this.#scratch.subarray(0, this.#restLength));
+    this.#scratch = larger;
+    return larger;
   }
 }

@@ -3,8 +3,9 @@ import fc from "fast-check";
 import { anyCuts } from "../testing/chunks.ts";
 import { checkProperty } from "../testing/property.ts";
 import { decodeJsonString, JsonStringError } from "./json_string.ts";
-import { JsonMessageStream } from "./json_message_stream.ts";
+import { type JsonMessage, JsonMessageStream, releaseMessage } from "./json_message_stream.ts";
 import { LongJsonString } from "./long_json_string.ts";
+import { LongString } from "./long_string.ts";
 
 const encoder = new TextEncoder();
 const CHUNK = 64 * 1024;
@@ -18,6 +19,10 @@ function outcome(decode: () => string): string {
   }
 }
 
+function asString(_key: string, value: unknown): unknown {
+  return value instanceof LongString ? value.toString() : value;
+}
+
 /** What a stream makes of a text that comes in chunks as from a channel. */
 function messages(text: string, tokenBytes = 64 * 1024 * 1024): string[] {
   const stream = new JsonMessageStream({ tokenBytes, tokenCount: 1000, nesting: 10 });
@@ -25,7 +30,8 @@ function messages(text: string, tokenBytes = 64 * 1024 * 1024): string[] {
   const result: string[] = [];
   for (let start = 0; start < bytes.length; start += CHUNK) {
     for (const message of stream.feed(bytes.slice(start, start + CHUNK))) {
-      result.push("error" in message ? message.error : JSON.stringify(message.value));
+      result.push("error" in message ? message.error : JSON.stringify(message.value, asString));
+      releaseMessage(message);
     }
   }
   return result;
@@ -51,7 +57,11 @@ Deno.test("parts cut anywhere come to what the whole token comes to", async () =
       string.add(whole.slice(start, end), false);
       start = end;
     }
-    assert.equal(outcome(() => string.finish(whole.slice(start), false)), expected);
+    const finish = () => {
+      using finished = string.finish(whole.slice(start), false);
+      return finished.toString();
+    };
+    assert.equal(outcome(finish), expected);
   }, 1000);
 });
 
@@ -63,6 +73,38 @@ Deno.test("a string of many chunks is whole, plain, escaped and with characters 
       `{"a":${JSON.stringify(text)},"b":true}`,
     ]);
   }
+});
+
+Deno.test("a long string's memory is given back, and only one that was decoded leaves garbage", () => {
+  const long = `"${"x".repeat(3_000_000)}"`;
+  const read = (text: string) => {
+    const stream = new JsonMessageStream();
+    const bytes = encoder.encode(text);
+    for (let start = 0; start < bytes.length; start += CHUNK) {
+      const [message] = stream.feed(bytes.slice(start, start + CHUNK));
+      if (message !== undefined) return message;
+    }
+    throw new Error("there is no message");
+  };
+  const lengths = (message: JsonMessage) => message.longStrings?.map(({ length }) => length);
+
+  const untouched = read(`{"a":${long}}`);
+  assert.deepEqual(lengths(untouched), [3_000_000]);
+  assert.equal(releaseMessage(untouched), false);
+  assert.deepEqual(lengths(untouched), [0]);
+
+  const decoded = read(`[${long}]`);
+  decoded.longStrings?.forEach(String);
+  assert.equal(releaseMessage(decoded), true);
+
+  const key = read(`{${long}:1}`);
+  assert.equal(releaseMessage(key), true);
+
+  const mistaken = read(`[${long},${long},nil,${long}]`);
+  assert.ok("error" in mistaken);
+  assert.deepEqual(lengths(mistaken), [3_000_000, 3_000_000]);
+  assert.equal(releaseMessage(mistaken), false);
+  assert.deepEqual(lengths(mistaken), [0, 0]);
 });
 
 Deno.test("what ends a string of many chunks is told as of a short one", () => {

@@ -232,6 +232,8 @@ const FILES: readonly Load[] = [
       match(await fail(client, "guest-exec", { path: long }), /too long/);
       match(await fail(client, "guest-exec", { path: "/bin/true", arg: [long] }), /too long/);
       match(await fail(client, long), /^The command xxx/);
+      // What a request leaves is collected after its reply.
+      await succeed(client, "guest-ping");
     },
   },
 ];

@@ -1,0 +1,68 @@
+import type { GrowingBytes } from "../memory/growing_bytes.ts";
+
+/** How many bytes of UTF-8 are made a piece of text at once. */
+const PIECE_LENGTH = 16 * 1024;
+const LATIN1 = new TextDecoder("latin1");
+
+/**
+ * A string of a request that is too long to be made a JavaScript string without need: that takes time in
+ * which nothing else runs, and leaves garbage that takes more. Its UTF-8 lies outside of V8's memory until
+ * it is disposed of.
+ */
+export class LongString implements Disposable {
+  readonly #utf8: GrowingBytes;
+  #text: string | undefined;
+  #wasDecoded = false;
+
+  /** @param utf8 well-formed; it belongs to the string from now on */
+  constructor(utf8: GrowingBytes) {
+    this.#utf8 = utf8;
+  }
+
+  /** Its length, in bytes of UTF-8 or in characters once it was decoded: the same where all are ASCII. */
+  get length(): number {
+    return this.#text?.length ?? this.#utf8.length;
+  }
+
+  /** Whether there has been a JavaScript string for the whole of it. */
+  get wasDecoded(): boolean {
+    return this.#wasDecoded;
+  }
+
+  /**
+   * What stands from `start` to before `end`, in the unit of `length`. Of what is not ASCII it gives
+   * characters that are not ASCII either.
+   */
+  slice(start: number, end: number): string {
+    return this.#text?.slice(start, end) ?? LATIN1.decode(this.#utf8.bytes.subarray(start, end));
+  }
+
+  /** The whole text in pieces, none of which ends within a character. */
+  *pieces(): Generator<string, void, undefined> {
+    if (this.#text !== undefined) {
+      yield this.#text;
+      return;
+    }
+    const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+    for (let start = 0; start < this.length; start += PIECE_LENGTH) {
+      const bytes = this.#utf8.bytes.subarray(start, start + PIECE_LENGTH);
+      yield decoder.decode(bytes, { stream: start + PIECE_LENGTH < this.length });
+    }
+  }
+
+  /** The whole text, which takes the place of the bytes. */
+  toString(): string {
+    if (this.#text === undefined) {
+      this.#text = new TextDecoder("utf-8", { ignoreBOM: true }).decode(this.#utf8.bytes);
+      this.#wasDecoded = true;
+      this.#utf8[Symbol.dispose]();
+    }
+    return this.#text;
+  }
+
+  /** Gives its memory back; it is empty then. */
+  [Symbol.dispose](): void {
+    this.#text = undefined;
+    this.#utf8[Symbol.dispose]();
+  }
+}
