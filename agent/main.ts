@@ -2,7 +2,7 @@ import { run } from "./cli/run.ts";
 import { version } from "./cli/version.ts";
 import { ChannelError } from "./channel/channel.ts";
 import { ConfigError } from "./config/config_error.ts";
-import { PidfileError } from "./cli/pidfile.ts";
+import { PidfileError } from "./daemon/pid_file.ts";
 
 const SUB_COMMANDS: Readonly<Record<string, (words: readonly string[]) => Promise<number>>> = {
   run,

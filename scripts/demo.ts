@@ -1,5 +1,5 @@
-import { actAsMachined, bootTalosGuest, startTalosApi } from "./vm/talos_guest.ts";
-import { stringifyExactJson } from "./vm/exact_json.ts";
+import { actAsMachined, bootTalosGuest, startTalosApi } from "../tests/harness/qemu/talos_guest.ts";
+import { stringifyExactJson } from "../tests/harness/exact_json.ts";
 
 /** What the first answer may take: the VM is emulated. */
 const FIRST_ANSWER = { timeoutMs: 90_000 };

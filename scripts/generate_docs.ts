@@ -6,7 +6,7 @@ import { COMMANDS } from "../agent/commands/all.ts";
 import { DEFAULT_POLICY } from "../agent/commands/default_policy.ts";
 import type { ArgumentDeclarations } from "../agent/protocol/argument_type.ts";
 import type { CommandDeclaration } from "../agent/protocol/command.ts";
-import { type MetricDeclaration, METRICS } from "../agent/telemetry/metric_table.ts";
+import { type MetricDeclaration, METRICS } from "../agent/metrics/metric_table.ts";
 
 const COMMANDS_INTRODUCTION = `# Commands
 
@@ -23,7 +23,7 @@ on. \`guest-info\` tells why a command is disabled, in the member \`disabled-rea
 
 const METRICS_INTRODUCTION = `# Metrics
 
-Made by \`scripts/generate\` from the table in \`agent/telemetry/metric_table.ts\`; do not edit.
+Made by \`scripts/generate\` from the table in \`agent/metrics/metric_table.ts\`; do not edit.
 
 The agent serves them at \`/metrics\` of \`--listen-address\`, in Prometheus' text format, or in
 OpenMetrics' when the request's \`accept\` asks for it. What a client sends never becomes a label: a

@@ -1,5 +1,5 @@
-import { cString, Errno, type Libc, LibcError, OpenFlag } from "../host/libc.ts";
-import { Readiness } from "../host/readiness.ts";
+import { cString, Errno, type Libc, LibcError, OpenFlag } from "../linux/libc.ts";
+import { Readiness } from "../linux/descriptor_readiness.ts";
 import type { Session } from "./channel.ts";
 import { NextRequest } from "./next_request.ts";
 

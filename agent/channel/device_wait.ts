@@ -1,7 +1,7 @@
-import { DirectoryWatch } from "../host/directory_watch.ts";
-import type { Libc } from "../host/libc.ts";
-import type { Publish } from "../telemetry/activity.ts";
-import type { Log } from "../telemetry/log.ts";
+import { DirectoryWatch } from "../linux/directory_watch.ts";
+import type { Libc } from "../linux/libc.ts";
+import type { Publish } from "../activity/activity.ts";
+import type { Log } from "../log/log.ts";
 
 // A device node appears before its name in sysfs does, so a change is followed by a few quick looks.
 const FIRST_DELAY_MS = 20;

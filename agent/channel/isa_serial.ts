@@ -1,5 +1,5 @@
-import type { Libc } from "../host/libc.ts";
-import { LibcError } from "../host/libc.ts";
+import type { Libc } from "../linux/libc.ts";
+import { LibcError } from "../linux/libc.ts";
 import { openDevice } from "./device_file.ts";
 import { type DeviceHost, ReopeningChannel } from "./reopening_channel.ts";
 import { explainOpenError } from "./virtio_serial.ts";

@@ -1,4 +1,4 @@
-import type { Readiness } from "../host/readiness.ts";
+import type { Readiness } from "../linux/descriptor_readiness.ts";
 
 // Most clients send the next request as soon as they have been answered, and asking another thread to
 // wait for it takes longer than all the rest of a request; so does waking a processor that sleeps. So

@@ -1,4 +1,4 @@
-import { type Libc, LibcError, OpenFlag } from "../host/libc.ts";
+import { type Libc, LibcError, OpenFlag } from "../linux/libc.ts";
 import type { Channel, Session } from "./channel.ts";
 import { DeviceFile, openDevice } from "./device_file.ts";
 import { makeRaw } from "./isa_serial.ts";

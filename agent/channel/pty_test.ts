@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
-import { KernelFiles } from "../host/kernel_files.ts";
-import { Libc } from "../host/libc.ts";
-import { ActivityRecorder } from "../testing/activity_recorder.ts";
-import { ForgetfulLibc } from "../testing/forgetful_libc.ts";
-import { LogRecorder } from "../testing/talos_log_recorder.ts";
-import { TemporaryDirectory } from "../testing/talos_temporary_directory.ts";
+import { KernelFiles } from "../linux/kernel_files.ts";
+import { Libc } from "../linux/libc.ts";
+import { ActivityRecorder } from "../../tests/harness/activity_recorder.ts";
+import { ForgetfulLibc } from "../../tests/harness/fixtures/forgetful_libc.ts";
+import { LogRecorder } from "../../tests/harness/log_recorder.ts";
+import { TemporaryDirectory } from "../../tests/harness/temporary_directory.ts";
 import type { Session } from "./channel.ts";
 import { openDevice } from "./device_file.ts";
 import { isaSerialChannel } from "./isa_serial.ts";

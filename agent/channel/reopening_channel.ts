@@ -1,8 +1,8 @@
-import type { KernelFiles } from "../host/kernel_files.ts";
-import type { Libc } from "../host/libc.ts";
-import { Errno, LibcError } from "../host/libc.ts";
-import type { Publish } from "../telemetry/activity.ts";
-import type { Log } from "../telemetry/log.ts";
+import type { KernelFiles } from "../linux/kernel_files.ts";
+import type { Libc } from "../linux/libc.ts";
+import { Errno, LibcError } from "../linux/libc.ts";
+import type { Publish } from "../activity/activity.ts";
+import type { Log } from "../log/log.ts";
 import type { Channel, Session } from "./channel.ts";
 import { DeviceFile } from "./device_file.ts";
 import { type DeviceObstacle, DeviceWait } from "./device_wait.ts";

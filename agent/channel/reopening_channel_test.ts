@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import { KernelFiles } from "../host/kernel_files.ts";
-import { Errno, Libc, LibcError } from "../host/libc.ts";
-import { publishNothing } from "../telemetry/activity.ts";
-import { silentLog } from "../telemetry/log.ts";
+import { KernelFiles } from "../linux/kernel_files.ts";
+import { Errno, Libc, LibcError } from "../linux/libc.ts";
+import { publishNothing } from "../activity/activity.ts";
+import { silentLog } from "../log/log.ts";
 import { openDevice } from "./device_file.ts";
 import { ReopeningChannel } from "./reopening_channel.ts";
 

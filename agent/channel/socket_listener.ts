@@ -1,6 +1,6 @@
-import type { Libc } from "../host/libc.ts";
-import { ListeningSocket } from "../host/listening_socket.ts";
-import { Readiness } from "../host/readiness.ts";
+import type { Libc } from "../linux/libc.ts";
+import { ListeningSocket } from "../linux/listening_socket.ts";
+import { Readiness } from "../linux/descriptor_readiness.ts";
 import type { Channel, Session } from "./channel.ts";
 import { SocketConnection } from "./socket_connection.ts";
 

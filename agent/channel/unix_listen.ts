@@ -1,6 +1,6 @@
-import type { KernelFiles } from "../host/kernel_files.ts";
-import type { Libc } from "../host/libc.ts";
-import { hasListener, ListeningSocket, unixAddress } from "../host/listening_socket.ts";
+import type { KernelFiles } from "../linux/kernel_files.ts";
+import type { Libc } from "../linux/libc.ts";
+import { hasListener, ListeningSocket, unixAddress } from "../linux/listening_socket.ts";
 import { ChannelError } from "./channel.ts";
 import { SocketListener } from "./socket_listener.ts";
 

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import { ForgetfulLibc } from "../testing/forgetful_libc.ts";
-import { TemporaryDirectory } from "../testing/talos_temporary_directory.ts";
-import { KernelFiles } from "../host/kernel_files.ts";
-import { Libc } from "../host/libc.ts";
+import { ForgetfulLibc } from "../../tests/harness/fixtures/forgetful_libc.ts";
+import { TemporaryDirectory } from "../../tests/harness/temporary_directory.ts";
+import { KernelFiles } from "../linux/kernel_files.ts";
+import { Libc } from "../linux/libc.ts";
 import { ChannelError, type Session } from "./channel.ts";
 import type { SocketListener } from "./socket_listener.ts";
 import { unixListenChannel } from "./unix_listen.ts";

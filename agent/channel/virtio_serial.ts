@@ -1,7 +1,7 @@
-import type { KernelFiles } from "../host/kernel_files.ts";
-import { Errno, LibcError } from "../host/libc.ts";
-import { findOpener } from "../host/open_files.ts";
-import { findVirtioPort, virtioPortNames } from "../host/virtio_ports.ts";
+import type { KernelFiles } from "../linux/kernel_files.ts";
+import { Errno, LibcError } from "../linux/libc.ts";
+import { findOpener } from "../linux/open_files.ts";
+import { findVirtioPort, virtioPortNames } from "./virtio_ports.ts";
 import { openDevice } from "./device_file.ts";
 import type { DeviceObstacle } from "./device_wait.ts";
 import { type DeviceHost, type OpenedDevice, ReopeningChannel } from "./reopening_channel.ts";

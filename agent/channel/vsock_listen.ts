@@ -1,5 +1,5 @@
-import type { Libc } from "../host/libc.ts";
-import { ListeningSocket, vsockAddress } from "../host/listening_socket.ts";
+import type { Libc } from "../linux/libc.ts";
+import { ListeningSocket, vsockAddress } from "../linux/listening_socket.ts";
 import { ChannelError } from "./channel.ts";
 import { SocketListener } from "./socket_listener.ts";
 

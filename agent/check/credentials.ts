@@ -1,7 +1,7 @@
-import { type Credentials, readCredentials } from "../talos/credentials.ts";
+import { type Credentials, readCredentials } from "../talos/credentials/credentials.ts";
 import { findCertificateDateFault, findRoleFault } from "../talos/failure_advice.ts";
-import { TalosconfigError } from "../talos/talosconfig.ts";
-import { publishNothing } from "../telemetry/activity.ts";
+import { TalosconfigError } from "../talos/credentials/talosconfig.ts";
+import { publishNothing } from "../activity/activity.ts";
 import { type CheckLine, failed, messageOf, ok, warning } from "./check_line.ts";
 
 const MINUTE_MS = 60_000;

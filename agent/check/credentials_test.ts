@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import { createAuthority, issueClient, type KeyType } from "../testing/pki.ts";
-import { talosconfigText } from "../testing/talos_config_text.ts";
-import { TemporaryDirectory } from "../testing/talos_temporary_directory.ts";
+import { createAuthority, issueClient, type KeyType } from "../../tests/harness/talos/pki.ts";
+import { talosconfigText } from "../../tests/harness/talos/talosconfig_text.ts";
+import { TemporaryDirectory } from "../../tests/harness/temporary_directory.ts";
 import { checkCredentials, describeTime } from "./credentials.ts";
 
 const HOUR_MS = 3_600_000;

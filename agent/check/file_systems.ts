@@ -2,10 +2,10 @@ import type { Config } from "../config/config.ts";
 import { FreezeMarker } from "../freeze/freeze_marker.ts";
 import { freezeOrder } from "../freeze/freeze_order.ts";
 import { GuardLock } from "../freeze/guard_lock.ts";
-import type { KernelFiles } from "../host/kernel_files.ts";
-import { cString, type Libc, LibcError } from "../host/libc.ts";
-import { isInMemory } from "../host/memory_file_system.ts";
-import type { Mount } from "../host/mount_table.ts";
+import type { KernelFiles } from "../linux/kernel_files.ts";
+import { cString, type Libc, LibcError } from "../linux/libc.ts";
+import { isInMemory } from "../linux/memory_file_system.ts";
+import type { Mount } from "../host/mounts/mount_table.ts";
 import { type CheckLine, failed, messageOf, ok, warning } from "./check_line.ts";
 
 const ACCESS_SYMBOLS = {

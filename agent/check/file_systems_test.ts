@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { FreezeMarker } from "../freeze/freeze_marker.ts";
-import { Errno, LibcError } from "../host/libc.ts";
-import { FixtureHost } from "../testing/fixture_host.ts";
-import { mountsOfText } from "../testing/mount_text.ts";
+import { Errno, LibcError } from "../linux/libc.ts";
+import { FixtureHost } from "../../tests/harness/fixtures/host.ts";
+import { mountsOfText } from "../../tests/harness/fixtures/mount_text.ts";
 import { checkFileSystems, checkStateDirectory } from "./file_systems.ts";
 
 const MOUNTS = mountsOfText(

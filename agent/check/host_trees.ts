@@ -1,8 +1,8 @@
 import type { HostRoots } from "../host/host.ts";
-import type { KernelFiles } from "../host/kernel_files.ts";
-import { type MountedTree, readMountedTree } from "../host/mount_table.ts";
+import type { KernelFiles } from "../linux/kernel_files.ts";
+import { type MountedTree, readMountedTree } from "../host/mounts/mount_table.ts";
 import { parseOsRelease } from "../host/os_release.ts";
-import { resolveInRoot } from "../host/rooted_path.ts";
+import { resolveInRoot } from "../linux/rooted_path.ts";
 import { type CheckLine, failed, ok, warning } from "./check_line.ts";
 
 const LATER_MOUNTS = "mount the host's / there with mountPropagation: HostToContainer (rslave)";

@@ -7,9 +7,9 @@ import {
   locateVirtioPort,
 } from "../channel/virtio_serial.ts";
 import type { Config } from "../config/config.ts";
-import type { KernelFiles } from "../host/kernel_files.ts";
-import { Errno, type Libc, LibcError } from "../host/libc.ts";
-import { findOpener } from "../host/open_files.ts";
+import type { KernelFiles } from "../linux/kernel_files.ts";
+import { Errno, type Libc, LibcError } from "../linux/libc.ts";
+import { findOpener } from "../linux/open_files.ts";
 import { type CheckLine, failed, messageOf, ok, warning } from "./check_line.ts";
 
 /** `/proc/PID/comm` of the agent. */

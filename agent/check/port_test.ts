@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { unixListenChannel } from "../channel/unix_listen.ts";
-import { FixtureHost } from "../testing/fixture_host.ts";
+import { FixtureHost } from "../../tests/harness/fixtures/host.ts";
 import type { CheckLine } from "./check_line.ts";
 import { checkPort, type PortConfig } from "./port.ts";
 

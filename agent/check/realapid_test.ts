@@ -1,7 +1,7 @@
-/** The check against Talos' own apid; see `agent/testing/realapid.ts`. */
+/** The check against Talos' own apid; see `tests/harness/talos/realapid.ts`. */
 
 import assert from "node:assert/strict";
-import { Realapid } from "../testing/realapid.ts";
+import { Realapid } from "../../tests/harness/talos/realapid.ts";
 import { checkCredentials } from "./credentials.ts";
 import { checkTalosApi } from "./talos_api.ts";
 

@@ -1,12 +1,12 @@
-import type { Credentials } from "../talos/credentials.ts";
-import { findEndpointFault } from "../talos/credentials_fault.ts";
+import type { Credentials } from "../talos/credentials/credentials.ts";
+import { findEndpointFault } from "../talos/credentials/credentials_fault.ts";
 import { type Endpoint, EndpointError, formatEndpoint } from "../talos/endpoint.ts";
 import { explainFailure, type Fault } from "../talos/failure_advice.ts";
 import { MachineClient } from "../talos/machine_client.ts";
 import { confirmOwnNode, type OwnNode, WrongNodeError } from "../talos/own_node.ts";
 import { chooseEndpoints } from "../talos/power_call.ts";
 import { TalosError } from "../talos/talos_error.ts";
-import { publishNothing } from "../telemetry/activity.ts";
+import { publishNothing } from "../activity/activity.ts";
 import { type CheckLine, failed, ok, warning } from "./check_line.ts";
 
 const NAME = "talos api";

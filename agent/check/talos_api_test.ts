@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
-import { readCredentials } from "../talos/credentials.ts";
-import { publishNothing } from "../telemetry/activity.ts";
-import { FakeTalosApi } from "../testing/fake_talos_api_process.ts";
-import { createAuthority, issueServer } from "../testing/pki.ts";
-import { TemporaryDirectory } from "../testing/talos_temporary_directory.ts";
+import { readCredentials } from "../talos/credentials/credentials.ts";
+import { publishNothing } from "../activity/activity.ts";
+import { FakeTalosApi } from "../../tests/harness/talos/fake_talos_api_process.ts";
+import { createAuthority, issueServer } from "../../tests/harness/talos/pki.ts";
+import { TemporaryDirectory } from "../../tests/harness/temporary_directory.ts";
 import { checkTalosApi, type TalosApiOptions } from "./talos_api.ts";
 
 /** Linux connects it to this machine; loopback addresses are trusted, and this one is not. */

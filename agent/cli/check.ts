@@ -16,15 +16,15 @@ import type { ParsedCommandLine } from "../config/getopt.ts";
 import { optionsHelp } from "../config/help.ts";
 import type { Option } from "../config/option.ts";
 import { type OptionValue, readOptionValue } from "../config/option_values.ts";
-import { readHardwareClock } from "../host/hardware_clock.ts";
+import { readHardwareClock } from "../linux/hardware_clock.ts";
 import { Host, type HostRoots } from "../host/host.ts";
-import { KernelFiles } from "../host/kernel_files.ts";
-import { Libc } from "../host/libc.ts";
+import { KernelFiles } from "../linux/kernel_files.ts";
+import { Libc } from "../linux/libc.ts";
 import { Policy } from "../protocol/policy.ts";
-import type { Credentials } from "../talos/credentials.ts";
+import type { Credentials } from "../talos/credentials/credentials.ts";
 import { atOnce } from "../steps.ts";
 import { hasFlag, loadProcessConfig, parseWords } from "./command_line.ts";
-import { ignoreProxies } from "./proxy.ts";
+import { ignoreProxies } from "../daemon/proxy.ts";
 
 const OUTPUT: Option = {
   name: "output",

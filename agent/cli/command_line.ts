@@ -3,7 +3,7 @@ import { parseCommandLine, type ParsedCommandLine } from "../config/getopt.ts";
 import { loadConfig } from "../config/load_config.ts";
 import type { Option } from "../config/option.ts";
 import { OPTIONS } from "../config/options.ts";
-import type { KernelFiles } from "../host/kernel_files.ts";
+import type { KernelFiles } from "../linux/kernel_files.ts";
 
 /** A sub-command's command line; `more` are options that only it has. */
 export function parseWords(

@@ -4,18 +4,18 @@ import { FreezeMarker } from "../freeze/freeze_marker.ts";
 import { Guard } from "../freeze/guard.ts";
 import { GuardLock } from "../freeze/guard_lock.ts";
 import { LastFreezeFile } from "../freeze/last_freeze.ts";
-import { DirectoryWatch } from "../host/directory_watch.ts";
+import { DirectoryWatch } from "../linux/directory_watch.ts";
 import { Host } from "../host/host.ts";
-import { KernelFiles } from "../host/kernel_files.ts";
-import { Libc, LibcError } from "../host/libc.ts";
-import { readMonotonicClock } from "../host/monotonic_clock.ts";
-import { HeldBackLines } from "../telemetry/held_back_lines.ts";
-import { lineLog } from "../telemetry/log.ts";
+import { KernelFiles } from "../linux/kernel_files.ts";
+import { Libc, LibcError } from "../linux/libc.ts";
+import { readMonotonicClock } from "../linux/monotonic_clock.ts";
+import { HeldBackLines } from "../log/paused_lines.ts";
+import { lineLog } from "../log/log.ts";
 import { atOnce } from "../steps.ts";
 import { hasFlag, loadProcessConfig, parseWords } from "./command_line.ts";
-import { lineFormat, LogOutput } from "./log_output.ts";
-import { onSignals } from "./signals.ts";
-import { versionLine } from "./version.ts";
+import { lineFormat, LogOutput } from "../daemon/log_output.ts";
+import { onSignals } from "../daemon/signals.ts";
+import { versionLine } from "../version.ts";
 
 const HELP = `Usage: qemu-ga-talos guard [OPTION]...
 

@@ -1,27 +1,27 @@
 import { ConfigError } from "../config/config_error.ts";
 import { FreezeMarker } from "../freeze/freeze_marker.ts";
-import { KernelFiles } from "../host/kernel_files.ts";
-import { Libc } from "../host/libc.ts";
-import { readMemoryLimit } from "../host/memory_cgroup.ts";
+import { KernelFiles } from "../linux/kernel_files.ts";
+import { Libc } from "../linux/libc.ts";
+import { readMemoryLimit } from "../linux/memory_cgroup.ts";
 import { memoryLimits } from "../memory/memory_limits.ts";
 import { QEMU_JSON_LIMITS } from "../protocol/json_message_stream.ts";
-import { ActivityFeed } from "../telemetry/activity.ts";
-import { auditor } from "../telemetry/audit.ts";
-import { HeldBackLines } from "../telemetry/held_back_lines.ts";
-import { lineLog, type Log } from "../telemetry/log.ts";
-import { RepeatLimit } from "../telemetry/repeat_limit.ts";
+import { ActivityFeed } from "../activity/activity.ts";
+import { auditor } from "../activity/audit.ts";
+import { HeldBackLines } from "../log/paused_lines.ts";
+import { lineLog, type Log } from "../log/log.ts";
+import { RepeatLimit } from "../log/repeat_limit.ts";
 import { nextTurn } from "../steps.ts";
 import { hasFlag, loadProcessConfig, parseWords } from "./command_line.ts";
-import { isBackgroundProcess, reportReady, startInBackground } from "./daemonize.ts";
-import { LazyAgent } from "./lazy_agent.ts";
-import { lineFormat, LogOutput } from "./log_output.ts";
-import { openChannel } from "./open_channel.ts";
-import { giveUpPermissions } from "./permissions.ts";
-import { Pidfile } from "./pidfile.ts";
-import { serve } from "./serve.ts";
-import { onSignals } from "./signals.ts";
-import type { RestOptions } from "./start_rest.ts";
-import { versionLine } from "./version.ts";
+import { isBackgroundProcess, reportReady, startInBackground } from "../daemon/daemonize.ts";
+import { LazyAgent } from "../daemon/lazy_agent.ts";
+import { lineFormat, LogOutput } from "../daemon/log_output.ts";
+import { openChannel } from "../daemon/open_channel.ts";
+import { giveUpPermissions } from "../daemon/permissions.ts";
+import { Pidfile } from "../daemon/pid_file.ts";
+import { serve } from "../daemon/request_loop.ts";
+import { onSignals } from "../daemon/signals.ts";
+import type { RestOptions } from "../daemon/background_services.ts";
+import { versionLine } from "../version.ts";
 
 /** Long enough for a hypervisor's first request, which loading would hold up. */
 const REST_DELAY_MS = 50;
@@ -68,7 +68,7 @@ export async function run(words: readonly string[]): Promise<number> {
     log,
     publish,
     load: async () => {
-      const { Agent } = await import("./agent.ts");
+      const { Agent } = await import("../daemon/agent.ts");
       return new Agent(config, log, lines, libc, publish, limits);
     },
   });
@@ -136,7 +136,7 @@ async function thawLeftovers(agent: LazyAgent, marker: FreezeMarker, log: Log): 
 function startRestLater(agent: LazyAgent, options: Omit<RestOptions, "agent">): AsyncDisposable {
   const stack = new AsyncDisposableStack();
   const start = async (): Promise<void> => {
-    const { startRest } = await import("./start_rest.ts");
+    const { startRest } = await import("../daemon/background_services.ts");
     await startRest({ ...options, agent: await agent.whole() }, stack);
   };
   let started = Promise.resolve();

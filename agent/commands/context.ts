@@ -1,7 +1,7 @@
 import type { CommandState } from "../protocol/dispatcher.ts";
 import type { Freezer } from "../freeze/freezer.ts";
-import type { GuestFiles } from "../host/guest_files.ts";
-import type { GuestProcesses } from "../host/guest_processes.ts";
+import type { GuestFiles } from "../guest/files.ts";
+import type { GuestProcesses } from "../guest/processes.ts";
 import type { Host } from "../host/host.ts";
 import type { TrimResult } from "../freeze/trim.ts";
 import type { PowerAction } from "../talos/power.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import { Errno, LibcError } from "../host/libc.ts";
+import { Errno, LibcError } from "../linux/libc.ts";
 import { QapiError } from "../protocol/qapi_error.ts";
-import { FixtureHost } from "../testing/fixture_host.ts";
+import { FixtureHost } from "../../tests/harness/fixtures/host.ts";
 import { guestGetCpustats, guestGetLoad, guestGetVcpus, guestSetVcpus } from "./cpu.ts";
 
 const CPUS = "sys/devices/system/cpu";

@@ -2,13 +2,13 @@ import assert from "node:assert/strict";
 import { Dispatcher } from "../protocol/dispatcher.ts";
 import { JsonMessageStream } from "../protocol/json_message_stream.ts";
 import { type DefaultPolicy, Policy, type PolicyLists } from "../protocol/policy.ts";
-import { publishNothing } from "../telemetry/activity.ts";
-import { FixtureHost } from "../testing/fixture_host.ts";
-import { LogRecorder } from "../testing/talos_log_recorder.ts";
+import { publishNothing } from "../activity/activity.ts";
+import { FixtureHost } from "../../tests/harness/fixtures/host.ts";
+import { LogRecorder } from "../../tests/harness/log_recorder.ts";
 import { COMMANDS } from "./all.ts";
 import type { CommandContext } from "./context.ts";
 import { DEFAULT_POLICY, defaultPolicy } from "./default_policy.ts";
-import { replyBytes } from "../testing/reply_bytes.ts";
+import { replyBytes } from "../../tests/harness/reply_bytes.ts";
 
 /** What the agent's commands answer to requests, with the default policy and these lists. */
 async function answers(lists: PolicyLists, ...requests: readonly object[]): Promise<unknown[]> {

@@ -2,7 +2,7 @@ import {
   type DiskStatistics,
   parseDiskStatistics,
   type RequestCounters,
-} from "../host/disk_statistics.ts";
+} from "../host/disks/disk_statistics.ts";
 import { defineCommand } from "../protocol/command.ts";
 import type { JsonObject } from "../protocol/json_value.ts";
 import type { CommandContext } from "./context.ts";

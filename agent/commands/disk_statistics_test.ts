@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { FixtureHost } from "../testing/fixture_host.ts";
+import { FixtureHost } from "../../tests/harness/fixtures/host.ts";
 import { guestGetDiskstats } from "./disk_statistics.ts";
 
 async function statsOf(...lines: readonly string[]): Promise<unknown> {

@@ -5,12 +5,12 @@ import {
   listDisks,
   partitionsOf,
   slavesOf,
-} from "../host/block_devices.ts";
-import { type DiskAddress, diskAddress } from "../host/disk_address.ts";
+} from "../host/disks/block_devices.ts";
+import { type DiskAddress, diskAddress } from "../host/disks/disk_address.ts";
 import type { Host } from "../host/host.ts";
-import { Errno } from "../host/libc.ts";
-import { type NvmeHealth, readNvmeHealth } from "../host/nvme_health.ts";
-import { resolveInRoot } from "../host/rooted_path.ts";
+import { Errno } from "../linux/libc.ts";
+import { type NvmeHealth, readNvmeHealth } from "../host/disks/nvme_health.ts";
+import { resolveInRoot } from "../linux/rooted_path.ts";
 import { defineCommand } from "../protocol/command.ts";
 import type { JsonObject } from "../protocol/json_value.ts";
 import { QapiError } from "../protocol/qapi_error.ts";

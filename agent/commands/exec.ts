@@ -4,8 +4,8 @@ import {
   InputTooLargeError,
   type ProcessResult,
   SpawnError,
-} from "../host/guest_processes.ts";
-import { LibcError } from "../host/libc.ts";
+} from "../guest/processes.ts";
+import { LibcError } from "../linux/libc.ts";
 import {
   alternate,
   array,

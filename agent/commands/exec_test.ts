@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
-import { GuestProcesses } from "../host/guest_processes.ts";
-import { Libc } from "../host/libc.ts";
+import { GuestProcesses } from "../guest/processes.ts";
+import { Libc } from "../linux/libc.ts";
 import type { JsonObject, JsonValue } from "../protocol/json_value.ts";
-import { plainResult } from "../testing/plain_result.ts";
+import { plainResult } from "../../tests/harness/plain_result.ts";
 import { QapiError } from "../protocol/qapi_error.ts";
-import { silentLog } from "../telemetry/log.ts";
+import { silentLog } from "../log/log.ts";
 import { guestExec, guestExecStatus } from "./exec.ts";
 
 const base64 = (text: string) => new TextEncoder().encode(text).toBase64();

@@ -1,8 +1,8 @@
-import { findBlockDevice } from "../host/block_devices.ts";
-import { diskAddresses } from "../host/disk_address.ts";
-import { fileSystemUsage } from "../host/file_system_usage.ts";
+import { findBlockDevice } from "../host/disks/block_devices.ts";
+import { diskAddresses } from "../host/disks/disk_address.ts";
+import { fileSystemUsage } from "../host/mounts/file_system_usage.ts";
 import type { Host } from "../host/host.ts";
-import type { Mount } from "../host/mount_table.ts";
+import type { Mount } from "../host/mounts/mount_table.ts";
 import { defineListCommand } from "../protocol/command.ts";
 import type { ItemStep } from "../protocol/json_items.ts";
 import type { JsonObject } from "../protocol/json_value.ts";

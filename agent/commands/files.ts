@@ -1,5 +1,5 @@
-import { type GuestFile, GuestFileError, Whence } from "../host/guest_files.ts";
-import { LibcError } from "../host/libc.ts";
+import { type GuestFile, GuestFileError, Whence } from "../guest/files.ts";
+import { LibcError } from "../linux/libc.ts";
 import {
   alternate,
   base64,

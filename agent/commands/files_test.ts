@@ -1,14 +1,14 @@
 import assert from "node:assert/strict";
-import { GuestFiles } from "../host/guest_files.ts";
-import { HandleNumbers } from "../host/handle_numbers.ts";
-import { Libc } from "../host/libc.ts";
+import { GuestFiles } from "../guest/files.ts";
+import { HandleNumbers } from "../guest/handle_numbers.ts";
+import { Libc } from "../linux/libc.ts";
 import { ResultWithBytes } from "../protocol/command_result.ts";
 import type { Command } from "../protocol/command.ts";
 import type { JsonObject, JsonValue } from "../protocol/json_value.ts";
 import { QapiError } from "../protocol/qapi_error.ts";
-import { silentLog } from "../telemetry/log.ts";
-import { plainResult } from "../testing/plain_result.ts";
-import { TemporaryDirectory } from "../testing/talos_temporary_directory.ts";
+import { silentLog } from "../log/log.ts";
+import { plainResult } from "../../tests/harness/plain_result.ts";
+import { TemporaryDirectory } from "../../tests/harness/temporary_directory.ts";
 import type { CommandContext } from "./context.ts";
 import {
   guestFileClose,

@@ -2,13 +2,13 @@ import assert from "node:assert/strict";
 import { FreezeError } from "../freeze/file_system_set.ts";
 import { Dispatcher } from "../protocol/dispatcher.ts";
 import { Policy } from "../protocol/policy.ts";
-import { publishNothing } from "../telemetry/activity.ts";
-import { FixtureHost } from "../testing/fixture_host.ts";
-import { LogRecorder } from "../testing/talos_log_recorder.ts";
+import { publishNothing } from "../activity/activity.ts";
+import { FixtureHost } from "../../tests/harness/fixtures/host.ts";
+import { LogRecorder } from "../../tests/harness/log_recorder.ts";
 import { COMMANDS } from "./all.ts";
 import type { CommandContext } from "./context.ts";
 import { DEFAULT_POLICY } from "./default_policy.ts";
-import { replyBytes } from "../testing/reply_bytes.ts";
+import { replyBytes } from "../../tests/harness/reply_bytes.ts";
 
 type FreezerOfTest = {
   -readonly [Name in keyof CommandContext["freezer"]]: CommandContext["freezer"][Name];

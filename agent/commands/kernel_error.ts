@@ -1,4 +1,4 @@
-import { LibcError } from "../host/libc.ts";
+import { LibcError } from "../linux/libc.ts";
 import type { Command } from "../protocol/command.ts";
 import { JsonItems } from "../protocol/json_items.ts";
 import { QapiError } from "../protocol/qapi_error.ts";

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
-import { Errno, LibcError } from "../host/libc.ts";
+import { Errno, LibcError } from "../linux/libc.ts";
 import { Dispatcher } from "../protocol/dispatcher.ts";
 import { defineCommand, defineListCommand } from "../protocol/command.ts";
 import { Policy } from "../protocol/policy.ts";
-import { publishNothing } from "../telemetry/activity.ts";
-import { replyBytes } from "../testing/reply_bytes.ts";
-import { LogRecorder } from "../testing/talos_log_recorder.ts";
+import { publishNothing } from "../activity/activity.ts";
+import { replyBytes } from "../../tests/harness/reply_bytes.ts";
+import { LogRecorder } from "../../tests/harness/log_recorder.ts";
 import { COMMANDS } from "./all.ts";
 import { tellingKernelErrors } from "./kernel_error.ts";
 

@@ -1,5 +1,5 @@
 import type { Host } from "../host/host.ts";
-import { Errno, LibcError } from "../host/libc.ts";
+import { Errno, LibcError } from "../linux/libc.ts";
 import {
   hasMemoryBlocks,
   readMemoryBlock,

@@ -1,8 +1,8 @@
 import type { Host } from "../host/host.ts";
 import { matchesAny } from "../host/name_pattern.ts";
-import type { NetworkInterface } from "../host/network_interfaces.ts";
-import { type Ipv4Route, type Ipv6Route, readRoutes } from "../host/routes.ts";
-import type { InterfaceFilter, LinkStatistics } from "../host/rtnetlink.ts";
+import type { NetworkInterface } from "../host/network/interfaces.ts";
+import { type Ipv4Route, type Ipv6Route, readRoutes } from "../host/network/routes.ts";
+import type { InterfaceFilter, LinkStatistics } from "../linux/rtnetlink.ts";
 import { defineListCommand } from "../protocol/command.ts";
 import type { ItemStep } from "../protocol/json_items.ts";
 import type { JsonObject } from "../protocol/json_value.ts";

@@ -1,4 +1,4 @@
-import { LibcError } from "../host/libc.ts";
+import { LibcError } from "../linux/libc.ts";
 import { enterSleepState, hasSleepState, hasSwap, type SleepState } from "../host/sleep_states.ts";
 import { type Command, defineCommand } from "../protocol/command.ts";
 import { QapiError } from "../protocol/qapi_error.ts";

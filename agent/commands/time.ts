@@ -1,7 +1,7 @@
-import { readHardwareClock, setHardwareClock } from "../host/hardware_clock.ts";
+import { readHardwareClock, setHardwareClock } from "../linux/hardware_clock.ts";
 import type { Host } from "../host/host.ts";
-import { LibcError } from "../host/libc.ts";
-import { setSystemClock } from "../host/system_clock.ts";
+import { LibcError } from "../linux/libc.ts";
+import { setSystemClock } from "../linux/system_clock.ts";
 import { integer, optional } from "../protocol/argument_type.ts";
 import { defineCommand } from "../protocol/command.ts";
 import { QapiError } from "../protocol/qapi_error.ts";

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import { toRtcTime } from "../host/hardware_clock.ts";
-import { Libc } from "../host/libc.ts";
+import { toRtcTime } from "../linux/hardware_clock.ts";
+import { Libc } from "../linux/libc.ts";
 import { QapiError } from "../protocol/qapi_error.ts";
-import { FixtureHost } from "../testing/fixture_host.ts";
+import { FixtureHost } from "../../tests/harness/fixtures/host.ts";
 import { guestSetTime } from "./time.ts";
 
 const EPERM = 1;

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { checkProperty } from "../testing/property.ts";
+import { checkProperty } from "../../tests/harness/property.ts";
 import { ConfigError } from "./config_error.ts";
 import { parseCommandLine } from "./getopt.ts";
 import { OPTIONS } from "./options.ts";

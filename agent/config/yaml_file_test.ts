@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { stringify } from "yaml";
-import { checkProperty } from "../testing/property.ts";
+import { checkProperty } from "../../tests/harness/property.ts";
 import { ConfigError } from "./config_error.ts";
 import { parseYamlFile } from "./yaml_file.ts";
 

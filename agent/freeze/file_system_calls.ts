@@ -1,4 +1,4 @@
-import { cString, Errno, type Libc, OpenFlag } from "../host/libc.ts";
+import { cString, Errno, type Libc, OpenFlag } from "../linux/libc.ts";
 
 /** What the kernel is asked about whole file systems: ioctl_fs(2). Tests put a fake kernel here. */
 export interface FileSystemCalls {

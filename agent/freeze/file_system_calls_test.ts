@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { Errno, Libc, LibcError } from "../host/libc.ts";
+import { Errno, Libc, LibcError } from "../linux/libc.ts";
 import { KernelFileSystemCalls } from "./file_system_calls.ts";
 
 // procfs can neither be frozen nor trimmed, so that nothing happens to the machine of the test.

@@ -1,7 +1,7 @@
-import type { DeviceNumber } from "../host/file_status.ts";
-import { Errno, LibcError } from "../host/libc.ts";
-import type { Mount } from "../host/mount_table.ts";
-import type { Log } from "../telemetry/log.ts";
+import type { DeviceNumber } from "../linux/file_status.ts";
+import { Errno, LibcError } from "../linux/libc.ts";
+import type { Mount } from "../host/mounts/mount_table.ts";
+import type { Log } from "../log/log.ts";
 import type { FileSystemCalls } from "./file_system_calls.ts";
 import type { MarkedDevices } from "./freeze_marker.ts";
 import { freezeOrder } from "./freeze_order.ts";

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { fakeMount } from "../testing/fake_file_systems.ts";
-import { checkProperty } from "../testing/property.ts";
-import { TemporaryDirectory } from "../testing/talos_temporary_directory.ts";
+import { fakeMount } from "../../tests/harness/fixtures/fake_file_systems.ts";
+import { checkProperty } from "../../tests/harness/property.ts";
+import { TemporaryDirectory } from "../../tests/harness/temporary_directory.ts";
 import { FreezeMarker, type FreezeTimes, parseMarker } from "./freeze_marker.ts";
 
 const TIMES: FreezeTimes = {

@@ -1,4 +1,4 @@
-import type { Mount } from "../host/mount_table.ts";
+import type { Mount } from "../host/mounts/mount_table.ts";
 
 /**
  * The mounts whose freeze stops Kubernetes. They are frozen last, in this order, and thawed first: an

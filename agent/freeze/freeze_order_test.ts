@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { fakeMount } from "../testing/fake_file_systems.ts";
+import { fakeMount } from "../../tests/harness/fixtures/fake_file_systems.ts";
 import { freezeOrder } from "./freeze_order.ts";
 
 const order = (...mounts: Parameters<typeof fakeMount>[]) =>

@@ -1,6 +1,6 @@
-import type { Mount } from "../host/mount_table.ts";
-import type { Publish } from "../telemetry/activity.ts";
-import type { Log } from "../telemetry/log.ts";
+import type { Mount } from "../host/mounts/mount_table.ts";
+import type { Publish } from "../activity/activity.ts";
+import type { Log } from "../log/log.ts";
 import type { FileSystemCalls } from "./file_system_calls.ts";
 import { FileSystemSet, FreezeError } from "./file_system_set.ts";
 import type { FreezeMarker, FreezeTimes } from "./freeze_marker.ts";

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { ActivityRecorder } from "../testing/activity_recorder.ts";
-import { FakeFileSystems, fakeMount } from "../testing/fake_file_systems.ts";
-import { checkProperty } from "../testing/property.ts";
-import { LogRecorder } from "../testing/talos_log_recorder.ts";
-import { Errno } from "../host/libc.ts";
-import type { Mount } from "../host/mount_table.ts";
+import { ActivityRecorder } from "../../tests/harness/activity_recorder.ts";
+import { FakeFileSystems, fakeMount } from "../../tests/harness/fixtures/fake_file_systems.ts";
+import { checkProperty } from "../../tests/harness/property.ts";
+import { LogRecorder } from "../../tests/harness/log_recorder.ts";
+import { Errno } from "../linux/libc.ts";
+import type { Mount } from "../host/mounts/mount_table.ts";
 import { FreezeError } from "./file_system_set.ts";
 import type { FreezeTimes, MarkedDevices, MarkedFreeze } from "./freeze_marker.ts";
 import { Freezer, type FreezerOptions } from "./freezer.ts";

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { TemporaryDirectory } from "../testing/talos_temporary_directory.ts";
+import { TemporaryDirectory } from "../../tests/harness/temporary_directory.ts";
 import { fsfreezeHook } from "./fsfreeze_hook.ts";
 
 async function script(directory: TemporaryDirectory, text: string): Promise<string> {

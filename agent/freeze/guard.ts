@@ -1,4 +1,4 @@
-import type { Log } from "../telemetry/log.ts";
+import type { Log } from "../log/log.ts";
 import { FileSystemSet, type FileSystemSetOptions } from "./file_system_set.ts";
 import type { FoundMarker, MarkedFreeze } from "./freeze_marker.ts";
 import type { HeldBack } from "./freezer.ts";

@@ -1,4 +1,4 @@
-import { cString, Errno, type Libc, OpenFlag } from "../host/libc.ts";
+import { cString, Errno, type Libc, OpenFlag } from "../linux/libc.ts";
 
 const LOCK_SH = 1;
 const LOCK_EX = 2;

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { Libc, LibcError } from "../host/libc.ts";
-import { TemporaryDirectory } from "../testing/talos_temporary_directory.ts";
+import { Libc, LibcError } from "../linux/libc.ts";
+import { TemporaryDirectory } from "../../tests/harness/temporary_directory.ts";
 import { GuardLock } from "./guard_lock.ts";
 
 Deno.test("a guard is seen as long as it lives, and its end is", async () => {

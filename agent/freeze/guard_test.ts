@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import { Errno } from "../host/libc.ts";
-import { FakeFileSystems, fakeMount } from "../testing/fake_file_systems.ts";
-import { LogRecorder } from "../testing/talos_log_recorder.ts";
+import { Errno } from "../linux/libc.ts";
+import { FakeFileSystems, fakeMount } from "../../tests/harness/fixtures/fake_file_systems.ts";
+import { LogRecorder } from "../../tests/harness/log_recorder.ts";
 import type { MarkedFreeze } from "./freeze_marker.ts";
 import { Guard, type WatchedMarker } from "./guard.ts";
 import type { LastFreeze } from "./last_freeze.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { checkProperty } from "../testing/property.ts";
-import { TemporaryDirectory } from "../testing/talos_temporary_directory.ts";
+import { checkProperty } from "../../tests/harness/property.ts";
+import { TemporaryDirectory } from "../../tests/harness/temporary_directory.ts";
 import { describeLapse, type LastFreeze, LastFreezeFile, parseLastFreeze } from "./last_freeze.ts";
 
 const LAST: LastFreeze = {

@@ -1,8 +1,8 @@
-import type { Publish } from "../telemetry/activity.ts";
-import type { Log } from "../telemetry/log.ts";
+import type { Publish } from "../activity/activity.ts";
+import type { Log } from "../log/log.ts";
 import type { FileSystemCalls, TrimmedBytes } from "./file_system_calls.ts";
-import { Errno, LibcError } from "../host/libc.ts";
-import type { Mount } from "../host/mount_table.ts";
+import { Errno, LibcError } from "../linux/libc.ts";
+import type { Mount } from "../host/mounts/mount_table.ts";
 
 /** What came of trimming one file system. */
 export interface TrimResult {

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import { ActivityRecorder } from "../testing/activity_recorder.ts";
-import { FakeFileSystems, fakeMount } from "../testing/fake_file_systems.ts";
-import { LogRecorder } from "../testing/talos_log_recorder.ts";
-import { Errno } from "../host/libc.ts";
+import { ActivityRecorder } from "../../tests/harness/activity_recorder.ts";
+import { FakeFileSystems, fakeMount } from "../../tests/harness/fixtures/fake_file_systems.ts";
+import { LogRecorder } from "../../tests/harness/log_recorder.ts";
+import { Errno } from "../linux/libc.ts";
 import { trimFileSystems, type TrimOptions } from "./trim.ts";
 
 const MOUNTS = [1, 2, 3, 4, 5].map((minor) => fakeMount(`/${minor}`, minor));

@@ -1,22 +1,26 @@
 import { atOnce, type Steps } from "../steps.ts";
-import { blockDeviceMounts, mayBeSelected, type MountSelection } from "./block_device_mounts.ts";
-import { DiskSerials } from "./disk_serials.ts";
-import { fileStatus } from "./file_status.ts";
-import type { KernelFiles } from "./kernel_files.ts";
-import { readHostName, readKernelName } from "./kernel_name.ts";
-import type { Libc } from "./libc.ts";
-import { type Mount, readMountTable } from "./mount_table.ts";
+import {
+  blockDeviceMounts,
+  mayBeSelected,
+  type MountSelection,
+} from "./mounts/block_device_mounts.ts";
+import { DiskSerials } from "./disks/disk_serials.ts";
+import { fileStatus } from "../linux/file_status.ts";
+import type { KernelFiles } from "../linux/kernel_files.ts";
+import { readHostName, readKernelName } from "../linux/kernel_name.ts";
+import type { Libc } from "../linux/libc.ts";
+import { type Mount, readMountTable } from "./mounts/mount_table.ts";
 import {
   type NetworkInterface,
   type ReadNetwork,
   readNetworkInterfaces,
-} from "./network_interfaces.ts";
+} from "./network/interfaces.ts";
 import { type OsRelease, parseOsRelease } from "./os_release.ts";
-import { type InterfaceFilter, readNetwork } from "./rtnetlink.ts";
-import { resolveInRoot } from "./rooted_path.ts";
-import { readSystemClock } from "./system_clock.ts";
+import { type InterfaceFilter, readNetwork } from "../linux/rtnetlink.ts";
+import { resolveInRoot } from "../linux/rooted_path.ts";
+import { readSystemClock } from "../linux/system_clock.ts";
 import { hostTimeZone, type TimeZone } from "./time_zone.ts";
-import { WatchedMountTable } from "./watched_mount_table.ts";
+import { WatchedMountTable } from "./mounts/watched_mount_table.ts";
 
 /** What is asked for again and again: by fsinfo, and by a freeze unless something is included. */
 const NOTHING_INCLUDED: MountSelection = { include: [], exclude: [] };

@@ -1,15 +1,15 @@
 import assert from "node:assert/strict";
-import { plant } from "../testing/fixture_tree.ts";
-import { TemporaryDirectory } from "../testing/talos_temporary_directory.ts";
+import { plant } from "../../tests/harness/fixtures/tree.ts";
+import { TemporaryDirectory } from "../../tests/harness/temporary_directory.ts";
 import { atOnce } from "../steps.ts";
-import { KernelFiles } from "./kernel_files.ts";
-import { Errno, Libc, LibcError } from "./libc.ts";
-import { readNetworkInterfaces } from "./network_interfaces.ts";
-import { findOpener } from "./open_files.ts";
-import type { Link, LinkAddress } from "./rtnetlink.ts";
-import { resolveInRoot } from "./rooted_path.ts";
+import { KernelFiles } from "../linux/kernel_files.ts";
+import { Errno, Libc, LibcError } from "../linux/libc.ts";
+import { readNetworkInterfaces } from "./network/interfaces.ts";
+import { findOpener } from "../linux/open_files.ts";
+import type { Link, LinkAddress } from "../linux/rtnetlink.ts";
+import { resolveInRoot } from "../linux/rooted_path.ts";
 import { hostTimeZone } from "./time_zone.ts";
-import { findVirtioPort, virtioPortNames } from "./virtio_ports.ts";
+import { findVirtioPort, virtioPortNames } from "../channel/virtio_ports.ts";
 
 Deno.test("files, directories and links are read through libc", async () => {
   await using directory = await TemporaryDirectory.create();

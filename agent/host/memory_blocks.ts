@@ -1,7 +1,7 @@
-import { exactInteger } from "./exact_integer.ts";
-import type { KernelFiles, OpenDescriptor } from "./kernel_files.ts";
-import { isKernelSince } from "./kernel_name.ts";
-import { Errno, type Libc, LibcError } from "./libc.ts";
+import { exactInteger } from "../linux/exact_integer.ts";
+import type { KernelFiles, OpenDescriptor } from "../linux/kernel_files.ts";
+import { isKernelSince } from "../linux/kernel_name.ts";
+import { Errno, type Libc, LibcError } from "../linux/libc.ts";
 
 /** A block of memory that the kernel can take on and off line. */
 export interface MemoryBlock {

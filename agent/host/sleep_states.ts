@@ -1,4 +1,4 @@
-import type { KernelFiles } from "./kernel_files.ts";
+import type { KernelFiles } from "../linux/kernel_files.ts";
 
 /** A state of `/sys/power/state`: suspend to disk, or to memory. */
 export type SleepState = "disk" | "mem";

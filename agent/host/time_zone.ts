@@ -1,6 +1,6 @@
-import type { KernelFiles } from "./kernel_files.ts";
-import { cString, type Libc } from "./libc.ts";
-import { resolveInRoot } from "./rooted_path.ts";
+import type { KernelFiles } from "../linux/kernel_files.ts";
+import { cString, type Libc } from "../linux/libc.ts";
+import { resolveInRoot } from "../linux/rooted_path.ts";
 
 // struct tm of 64-bit glibc.
 const TM_SIZE = 56;

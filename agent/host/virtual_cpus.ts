@@ -1,5 +1,5 @@
-import type { KernelFiles } from "./kernel_files.ts";
-import { Errno, type Libc, LibcError } from "./libc.ts";
+import type { KernelFiles } from "../linux/kernel_files.ts";
+import { Errno, type Libc, LibcError } from "../linux/libc.ts";
 
 /** A logical processor. */
 export interface VirtualCpu {

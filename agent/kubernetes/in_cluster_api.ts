@@ -1,4 +1,4 @@
-import { trustOnly } from "../host/trusted_authorities.ts";
+import { trustOnly } from "../talos/grpc/trusted_authorities.ts";
 
 /** Where a pod finds the API server, and what it proves its identity with. */
 export interface InClusterSettings {

@@ -1,6 +1,6 @@
 import { deepEqual, equal, ok } from "node:assert/strict";
 import fc from "fast-check";
-import { checkProperty } from "../testing/property.ts";
+import { checkProperty } from "../../tests/harness/property.ts";
 import { GrowingBytes } from "./growing_bytes.ts";
 
 const MEBIBYTE = 1024 * 1024;

@@ -1,7 +1,7 @@
 import { deepEqual, equal, throws } from "node:assert/strict";
 import fc from "fast-check";
 import type { GrowingBytes } from "../memory/growing_bytes.ts";
-import { checkProperty } from "../testing/property.ts";
+import { checkProperty } from "../../tests/harness/property.ts";
 import { atOnce } from "../steps.ts";
 import { decodeBase64 } from "./base64.ts";
 import { QapiError } from "./qapi_error.ts";

@@ -9,8 +9,8 @@ import type { Policy } from "./policy.ts";
 import { QapiError } from "./qapi_error.ts";
 import { errorReply, type Reply, successReply } from "./reply.ts";
 import { replyPieces } from "./reply_pieces.ts";
-import { type Publish, type RequestOutcome, UNKNOWN_COMMAND } from "../telemetry/activity.ts";
-import type { Log } from "../telemetry/log.ts";
+import { type Publish, type RequestOutcome, UNKNOWN_COMMAND } from "../activity/activity.ts";
+import type { Log } from "../log/log.ts";
 
 /** What guest-info tells about a command. */
 export interface CommandState {

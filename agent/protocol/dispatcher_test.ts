@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import { ActivityRecorder } from "../testing/activity_recorder.ts";
-import { replyBytes } from "../testing/reply_bytes.ts";
-import { LogRecorder } from "../testing/talos_log_recorder.ts";
+import { ActivityRecorder } from "../../tests/harness/activity_recorder.ts";
+import { replyBytes } from "../../tests/harness/reply_bytes.ts";
+import { LogRecorder } from "../../tests/harness/log_recorder.ts";
 import { integer, optional, required, string } from "./argument_type.ts";
 import { type Command, defineCommand, defineListCommand } from "./command.ts";
 import { Dispatcher } from "./dispatcher.ts";

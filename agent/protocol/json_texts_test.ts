@@ -1,7 +1,7 @@
 import { equal, ok } from "node:assert/strict";
 import fc from "fast-check";
 import { GrowingBytes } from "../memory/growing_bytes.ts";
-import { checkProperty } from "../testing/property.ts";
+import { checkProperty } from "../../tests/harness/property.ts";
 import { jsonTexts, LONGEST_PIECE } from "./json_texts.ts";
 import type { JsonValue } from "./json_value.ts";
 import { writeJson } from "./json_writer.ts";

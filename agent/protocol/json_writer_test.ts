@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { checkProperty } from "../testing/property.ts";
+import { checkProperty } from "../../tests/harness/property.ts";
 import type { JsonValue } from "./json_value.ts";
 import { JsonWriter, writeJson } from "./json_writer.ts";
 

@@ -61,7 +61,8 @@ export class LongJsonString implements Disposable {
       return;
     }
     const length = this.#restLength + text.length - start;
-    const bytes = this.#reserveScratch(length);
+    // Without what an earlier part has left behind it, which would be read as the rest of a character.
+    const bytes = this.#reserveScratch(length).subarray(0, length);
     bytes.set(text.subarray(start), this.#restLength);
     try {
       const { written, taken } = resolveEscapes(bytes, 0, this.#restLength + end - start, isLast);

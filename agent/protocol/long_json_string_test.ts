@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { anyCuts } from "../testing/chunks.ts";
-import { checkProperty } from "../testing/property.ts";
+import { anyCuts } from "../../tests/harness/chunks.ts";
+import { checkProperty } from "../../tests/harness/property.ts";
 import { decodeJsonString, JsonStringError } from "./json_string.ts";
 import { type JsonMessage, JsonMessageStream, releaseMessage } from "./json_message_stream.ts";
 import { LongJsonString } from "./long_json_string.ts";

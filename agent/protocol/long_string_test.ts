@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { GrowingBytes } from "../memory/growing_bytes.ts";
 import { atOnce } from "../steps.ts";
-import { checkProperty } from "../testing/property.ts";
+import { checkProperty } from "../../tests/harness/property.ts";
 import { alternate, base64, boolean, enumeration, string } from "./argument_type.ts";
 import { decodeBase64 } from "./base64.ts";
 import { jsonTexts } from "./json_texts.ts";

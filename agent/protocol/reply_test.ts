@@ -1,6 +1,6 @@
 import { deepEqual, equal, ok } from "node:assert/strict";
 import { GrowingBytes } from "../memory/growing_bytes.ts";
-import { replyBytes } from "../testing/reply_bytes.ts";
+import { replyBytes } from "../../tests/harness/reply_bytes.ts";
 import { ResultWithBytes } from "./command_result.ts";
 import { QapiError } from "./qapi_error.ts";
 import { dropReply, errorReply, type Reply, successReply } from "./reply.ts";

@@ -1,5 +1,5 @@
-import type { Credentials } from "./credentials.ts";
-import type { GrpcCodeName } from "./grpc_status.ts";
+import type { Credentials } from "./credentials/credentials.ts";
+import type { GrpcCodeName } from "./grpc/status.ts";
 import type { TalosError } from "./talos_error.ts";
 
 /** What is wrong, and what to do about it: both go on in a sentence, without a full stop. */

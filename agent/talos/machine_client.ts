@@ -1,13 +1,13 @@
-import type { Publish } from "../telemetry/activity.ts";
-import { trustOnly } from "../host/trusted_authorities.ts";
-import type { Credentials } from "./credentials.ts";
-import { Deadline } from "./deadline.ts";
+import type { Publish } from "../activity/activity.ts";
+import { trustOnly } from "./grpc/trusted_authorities.ts";
+import type { Credentials } from "./credentials/credentials.ts";
+import { Deadline } from "./grpc/deadline.ts";
 import { type Endpoint, formatEndpoint } from "./endpoint.ts";
 import type { Metadata } from "./generated/machine.ts";
-import { grpcCode } from "./grpc_status.ts";
+import { grpcCode } from "./grpc/status.ts";
 import { TalosError } from "./talos_error.ts";
-import { probeHandshake } from "./tls_handshake.ts";
-import { unaryCall } from "./unary_call.ts";
+import { probeHandshake } from "./grpc/tls_handshake.ts";
+import { unaryCall } from "./grpc/unary_call.ts";
 
 /** Talos' `machine.RebootRequest.Mode`. */
 export type RebootMode = "default" | "powercycle" | "force";

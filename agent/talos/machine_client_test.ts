@@ -1,14 +1,14 @@
 import assert from "node:assert/strict";
-import { FakeTalosApi } from "../testing/fake_talos_api_process.ts";
-import type { TalosCallLog } from "../testing/talos_call_log.ts";
+import { FakeTalosApi } from "../../tests/harness/talos/fake_talos_api_process.ts";
+import type { TalosCallLog } from "../../tests/harness/talos/call_log.ts";
 import {
   connectClient,
   registerClientCases,
   type TalosApiForTests,
   talosErrorOf,
-} from "../testing/talos_client_cases.ts";
-import { TemporaryDirectory } from "../testing/talos_temporary_directory.ts";
-import { grpcCodeName } from "./grpc_status.ts";
+} from "../../tests/harness/talos/client_cases.ts";
+import { TemporaryDirectory } from "../../tests/harness/temporary_directory.ts";
+import { grpcCodeName } from "./grpc/status.ts";
 
 const ROLES = {
   admin: "os:admin",

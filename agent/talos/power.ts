@@ -1,5 +1,5 @@
-import type { Publish } from "../telemetry/activity.ts";
-import type { Log } from "../telemetry/log.ts";
+import type { Publish } from "../activity/activity.ts";
+import type { Log } from "../log/log.ts";
 import type { RebootMode } from "./machine_client.ts";
 import type { PowerCall } from "./power_call.ts";
 
@@ -100,7 +100,7 @@ export class TalosPower implements Disposable {
   async checkCredentials(): Promise<string | undefined> {
     const { talosconfig, context, endpoints, publish } = this.#options;
     if (talosconfig === undefined) return NOT_CONFIGURED;
-    const { findCredentialsFault } = await import("./credentials_fault.ts");
+    const { findCredentialsFault } = await import("./credentials/credentials_fault.ts");
     return await findCredentialsFault(talosconfig, context, endpoints, publish);
   }
 

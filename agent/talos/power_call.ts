@@ -1,6 +1,6 @@
-import type { Publish } from "../telemetry/activity.ts";
-import type { Log } from "../telemetry/log.ts";
-import { type Credentials, readCredentials } from "./credentials.ts";
+import type { Publish } from "../activity/activity.ts";
+import type { Log } from "../log/log.ts";
+import { type Credentials, readCredentials } from "./credentials/credentials.ts";
 import { type Endpoint, formatEndpoint, parseEndpoint } from "./endpoint.ts";
 import { adviseFailure } from "./failure_advice.ts";
 import { type Accepted, MachineClient, type RebootMode } from "./machine_client.ts";

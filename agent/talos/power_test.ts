@@ -1,12 +1,15 @@
 import assert from "node:assert/strict";
-import { ActivityRecorder } from "../testing/activity_recorder.ts";
-import { FakeTalosApi, type FakeTalosApiOptions } from "../testing/fake_talos_api_process.ts";
-import { createAuthority, issueClient, issueServer } from "../testing/pki.ts";
-import { talosconfigText } from "../testing/talos_config_text.ts";
-import { LogRecorder } from "../testing/talos_log_recorder.ts";
-import { RawServer, saySilent } from "../testing/talos_raw_server.ts";
-import { TemporaryDirectory } from "../testing/talos_temporary_directory.ts";
-import { grpcCodeName } from "./grpc_status.ts";
+import { ActivityRecorder } from "../../tests/harness/activity_recorder.ts";
+import {
+  FakeTalosApi,
+  type FakeTalosApiOptions,
+} from "../../tests/harness/talos/fake_talos_api_process.ts";
+import { createAuthority, issueClient, issueServer } from "../../tests/harness/talos/pki.ts";
+import { talosconfigText } from "../../tests/harness/talos/talosconfig_text.ts";
+import { LogRecorder } from "../../tests/harness/log_recorder.ts";
+import { RawServer, saySilent } from "../../tests/harness/talos/raw_server.ts";
+import { TemporaryDirectory } from "../../tests/harness/temporary_directory.ts";
+import { grpcCodeName } from "./grpc/status.ts";
 import { TalosPower, type TalosPowerOptions } from "./power.ts";
 
 const MINUTE_MS = 60_000;

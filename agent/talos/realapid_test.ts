@@ -1,15 +1,19 @@
-/** Our client against Talos' own apid; see `agent/testing/realapid.ts`. */
+/** Our client against Talos' own apid; see `tests/harness/talos/realapid.ts`. */
 
 import assert from "node:assert/strict";
-import { publishNothing } from "../telemetry/activity.ts";
-import { jsonLog } from "../telemetry/log.ts";
-import { createAuthority, issueClient } from "../testing/pki.ts";
-import { Realapid } from "../testing/realapid.ts";
-import { connectClient, registerClientCases, talosErrorOf } from "../testing/talos_client_cases.ts";
-import { talosconfigText } from "../testing/talos_config_text.ts";
-import { TemporaryDirectory } from "../testing/talos_temporary_directory.ts";
+import { publishNothing } from "../activity/activity.ts";
+import { jsonLog } from "../log/log.ts";
+import { createAuthority, issueClient } from "../../tests/harness/talos/pki.ts";
+import { Realapid } from "../../tests/harness/talos/realapid.ts";
+import {
+  connectClient,
+  registerClientCases,
+  talosErrorOf,
+} from "../../tests/harness/talos/client_cases.ts";
+import { talosconfigText } from "../../tests/harness/talos/talosconfig_text.ts";
+import { TemporaryDirectory } from "../../tests/harness/temporary_directory.ts";
 import { TalosPower, type TalosPowerOptions } from "./power.ts";
-import { readTalosconfig } from "./talosconfig.ts";
+import { readTalosconfig } from "./credentials/talosconfig.ts";
 
 registerClientCases("realapid", () => Realapid.start());
 

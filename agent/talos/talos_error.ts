@@ -1,4 +1,4 @@
-import { type GrpcCodeName, grpcCodeName } from "./grpc_status.ts";
+import { type GrpcCodeName, grpcCodeName } from "./grpc/status.ts";
 
 /**
  * Why a call failed:

@@ -1,0 +1,147 @@
+import { COMMANDS } from "../commands/all.ts";
+import type { CommandContext } from "../commands/context.ts";
+import { defaultPolicy } from "../commands/default_policy.ts";
+import type { Config } from "../config/config.ts";
+import { KernelFileSystemCalls } from "../freeze/file_system_calls.ts";
+import { FreezeMarker } from "../freeze/freeze_marker.ts";
+import { Freezer, type HeldBack } from "../freeze/freezer.ts";
+import { fsfreezeHook } from "../freeze/fsfreeze_hook.ts";
+import { GuardLock } from "../freeze/guard_lock.ts";
+import { LastFreezeFile } from "../freeze/last_freeze.ts";
+import { trimFileSystems } from "../freeze/trim.ts";
+import { GuestFiles } from "../guest/files.ts";
+import { GuestProcesses } from "../guest/processes.ts";
+import { HandleNumbers } from "../guest/handle_numbers.ts";
+import { Host } from "../host/host.ts";
+import { KernelFiles } from "../linux/kernel_files.ts";
+import type { Libc } from "../linux/libc.ts";
+import { readMonotonicClock } from "../linux/monotonic_clock.ts";
+import { othersTurn } from "../linux/others_turn.ts";
+import { setTcpNoDelay } from "../linux/tcp_no_delay.ts";
+import { type MemoryLimits, QEMU_LIMITS } from "../memory/memory_limits.ts";
+import { Dispatcher } from "../protocol/dispatcher.ts";
+import { Policy } from "../protocol/policy.ts";
+import { TalosPower } from "../talos/power.ts";
+import type { Publish } from "../activity/activity.ts";
+import type { Log } from "../log/log.ts";
+import { atOnce } from "../steps.ts";
+import { ignoreProxies } from "./proxy.ts";
+import { VERSION } from "../version.ts";
+
+/** The agent without its channel: what answers requests. */
+export class Agent implements AsyncDisposable {
+  readonly libc: Libc;
+  readonly files: KernelFiles;
+  readonly dispatcher: Dispatcher<CommandContext>;
+  readonly power: TalosPower;
+  readonly freezer: Freezer;
+  readonly guardLock: GuardLock;
+  readonly #host: Host;
+  readonly #guestFiles: GuestFiles;
+  readonly #guestProcesses: GuestProcesses;
+  readonly #stopping = new AbortController();
+
+  /** `heldBack` is what holds the lines of `log` back; `limits` bound what clients' data may take. */
+  constructor(
+    config: Config,
+    log: Log,
+    heldBack: HeldBack,
+    libc: Libc,
+    publish: Publish,
+    limits: MemoryLimits = QEMU_LIMITS,
+  ) {
+    ignoreProxies();
+    this.libc = libc;
+    this.files = new KernelFiles(this.libc);
+    const host = new Host(this.libc, this.files, {
+      procfs: config.pathProcfs,
+      sysfs: config.pathSysfs,
+      devfs: config.pathDevfs,
+      rootfs: config.pathRootfs,
+    });
+    this.#host = host;
+    this.power = new TalosPower({
+      talosconfig: config.talosconfig,
+      context: config.talosContext,
+      endpoints: config.talosEndpoints,
+      drainTimeoutMs: config.drainTimeoutMs,
+      rebootMode: config.rebootMode,
+      hostName: () => host.hostName(),
+      ownAddresses: () => host.ownAddresses(),
+      setTcpNoDelay: () => {
+        try {
+          setTcpNoDelay(this.libc, this.files);
+        } catch (error) {
+          // A call to Talos is 40 ms slower without it, and no worse.
+          log.debug("TCP_NODELAY is not set", { error: String(error) });
+        }
+      },
+      log,
+      publish,
+    });
+    this.#guestFiles = new GuestFiles({
+      libc: this.libc,
+      root: config.pathRootfs,
+      numbers: new HandleNumbers(config.statedir),
+      log,
+      readBytes: limits.readBytes,
+    });
+    this.#guestProcesses = new GuestProcesses(this.libc, log, limits);
+    const selection = { include: config.fsfreezeInclude, exclude: config.fsfreezeExclude };
+    const mounts = () => atOnce(host.blockDeviceMounts(selection));
+    const calls = new KernelFileSystemCalls(this.libc);
+    const exists = (path: string) => this.files.exists(path);
+    this.guardLock = new GuardLock(this.libc, config.statedir);
+    this.freezer = new Freezer({
+      mounts,
+      allMounts: () => atOnce(host.blockDeviceMounts({ include: ["*"], exclude: [] })),
+      calls,
+      marker: new FreezeMarker(config.statedir, exists),
+      lastFreeze: new LastFreezeFile(config.statedir, exists),
+      guard: this.guardLock,
+      hook: config.fsfreezeHook === undefined ? undefined : fsfreezeHook(config.fsfreezeHook),
+      timeoutMs: config.fsfreezeTimeoutMs,
+      allowEmpty: config.fsfreezeAllowEmpty,
+      log,
+      publish,
+      heldBack,
+      monotonicClock: () => readMonotonicClock(this.libc),
+    });
+    const { signal } = this.#stopping;
+    const lists = { allow: config.allowRpcs, block: config.blockRpcs };
+    const defaults = defaultPolicy(config.talosconfig);
+    const policy = new Policy(lists, defaults, () => this.freezer.state !== "thawed");
+    this.dispatcher = new Dispatcher<CommandContext>(
+      COMMANDS,
+      policy,
+      {
+        version: VERSION,
+        commandStates: () => this.dispatcher.commandStates(),
+        host,
+        power: this.power,
+        guestFiles: this.#guestFiles,
+        guestProcesses: this.#guestProcesses,
+        freezer: this.freezer,
+        trim: (minimum) => trimFileSystems({ mounts, calls, signal, log, publish }, minimum),
+        interfaces: { include: config.interfacesInclude, exclude: config.interfacesExclude },
+      },
+      log,
+      publish,
+      () => othersTurn(libc),
+    );
+  }
+
+  /** Ends what would keep the agent from stopping: a freeze, by thawing, and a trim. */
+  async stop(): Promise<void> {
+    this.#stopping.abort(new Error("the agent is stopping"));
+    await this.freezer[Symbol.asyncDispose]();
+  }
+
+  /** Drops a shutdown's pending escalation, and lets go of clients' files and programs. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.power[Symbol.dispose]();
+    this.#guestFiles[Symbol.dispose]();
+    await this.#guestProcesses[Symbol.asyncDispose]();
+    this.#host[Symbol.dispose]();
+  }
+}

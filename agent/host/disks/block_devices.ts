@@ -1,0 +1,87 @@
+import type { DeviceNumber } from "../../linux/file_status.ts";
+import type { KernelFiles } from "../../linux/kernel_files.ts";
+
+/** A disk, a partition or a virtual block device. */
+export interface BlockDevice {
+  /** The kernel's name, such as `vda1` or `dm-0`. */
+  readonly name: string;
+  /** Its directory in sysfs without symbolic links: `.../devices/...`, as the agent reaches it. */
+  readonly path: string;
+}
+
+/** The block device with this number (`/sys/dev/block/MAJOR:MINOR`); undefined when sysfs has none. */
+export function findBlockDevice(
+  files: KernelFiles,
+  sysfs: string,
+  { major, minor }: DeviceNumber,
+): BlockDevice | undefined {
+  return deviceAt(files, `${sysfs}/dev/block`, `${major}:${minor}`);
+}
+
+/** Disks and virtual block devices that have a medium (`/sys/block`), by name, without partitions. */
+export function listDisks(files: KernelFiles, sysfs: string): BlockDevice[] {
+  return devicesIn(files, `${sysfs}/block`)
+    .filter(({ path }) => Number(files.readAttribute(`${path}/size`) ?? 0) > 0);
+}
+
+/** The partitions of a disk in the order of their numbers. */
+export function partitionsOf(files: KernelFiles, disk: BlockDevice): BlockDevice[] {
+  return files.list(disk.path)
+    .filter((name) => name.startsWith(disk.name))
+    .map((name) => ({ name, path: `${disk.path}/${name}` }))
+    .map((device) => ({ device, number: partitionNumber(files, device) }))
+    .filter(({ number }) => number !== undefined)
+    .sort((one, other) => Number(one.number) - Number(other.number))
+    .map(({ device }) => device);
+}
+
+/**
+ * The block devices that a virtual one is made of: the volumes below a device mapper or a RAID.
+ * Undefined for a device that tells nothing of the kind, such as a partition.
+ */
+export function slavesOf(files: KernelFiles, device: BlockDevice): BlockDevice[] | undefined {
+  const directory = `${device.path}/slaves`;
+  if (!files.exists(directory)) return undefined;
+  return devicesIn(files, directory);
+}
+
+/** The whole disk that a partition is on; a disk is its own. */
+export function diskOf(files: KernelFiles, device: BlockDevice): BlockDevice {
+  if (partitionNumber(files, device) === undefined) return device;
+  const path = device.path.slice(0, device.path.lastIndexOf("/"));
+  return { name: lastComponent(path), path };
+}
+
+/** Whether the device has no hardware of its own: device mapper, RAID, loop, zram. */
+export function isVirtual(device: BlockDevice): boolean {
+  return device.path.includes("/devices/virtual/block/");
+}
+
+/** The path of the device's node, as the host sees it. In sysfs `!` stands for `/`. */
+export function devicePath(device: BlockDevice): string {
+  return `/dev/${device.name.replaceAll("!", "/")}`;
+}
+
+function devicesIn(files: KernelFiles, directory: string): BlockDevice[] {
+  return files.list(directory)
+    .map((name) => deviceAt(files, directory, name))
+    .filter((device) => device !== undefined);
+}
+
+/** sysfs has relative links to directories, whose paths have no link in them. */
+function deviceAt(files: KernelFiles, directory: string, name: string): BlockDevice | undefined {
+  const target = files.readLink(`${directory}/${name}`);
+  if (target === undefined) return undefined;
+  const up = /^(?:\.\.\/)*/.exec(target)?.[0].length ?? 0;
+  const base = directory.split("/").slice(0, -up / 3 || undefined).join("/");
+  const path = `${base}/${target.slice(up)}`;
+  return { name: lastComponent(path), path };
+}
+
+function partitionNumber(files: KernelFiles, device: BlockDevice): string | undefined {
+  return files.readAttribute(`${device.path}/partition`);
+}
+
+function lastComponent(path: string): string {
+  return path.slice(path.lastIndexOf("/") + 1);
+}

@@ -1,0 +1,41 @@
+import type { BlockDevice } from "./block_devices.ts";
+import type { KernelFiles } from "../../linux/kernel_files.ts";
+
+// More disks than a machine has at a time: those that are gone are not kept for ever.
+const MOST_DISKS = 1024;
+
+/**
+ * The serial numbers of disks. For some the kernel asks the disk itself, which takes longer than all the
+ * rest of its address; it counts the disks that it finds (`diskseq`), so that another one at the same
+ * place is told apart.
+ */
+export class DiskSerials {
+  readonly #known = new Map<string, string>();
+
+  /** The serial number that the disk itself tells; undefined when it tells none. */
+  read(files: KernelFiles, disk: BlockDevice): string | undefined {
+    const sequence = files.readAttribute(`${disk.path}/diskseq`);
+    // Linux has it from 5.15 on.
+    if (sequence === undefined) return readSerial(files, disk);
+    const key = `${disk.path} ${sequence}`;
+    const known = this.#known.get(key);
+    if (known !== undefined) return known;
+    const serial = readSerial(files, disk);
+    if (serial === undefined) return undefined;
+    if (this.#known.size >= MOST_DISKS) this.#known.clear();
+    this.#known.set(key, serial);
+    return serial;
+  }
+}
+
+/** virtio-blk, NVMe and MMC tell it as text; SCSI and ATA disks in a page of vital product data. */
+function readSerial(files: KernelFiles, disk: BlockDevice): string | undefined {
+  for (const attribute of ["serial", "device/serial"]) {
+    const serial = files.readAttribute(`${disk.path}/${attribute}`);
+    if (serial !== undefined && serial !== "") return serial;
+  }
+  // Four bytes of header come first; none of them is decoded to more than one character.
+  const page = files.readAttribute(`${disk.path}/device/vpd_pg80`)?.slice(4);
+  const serial = page?.replaceAll("\0", "").trim();
+  return serial === "" ? undefined : serial;
+}

@@ -1,0 +1,107 @@
+import type { Activity } from "../activity/activity.ts";
+import { type HttpResponse, textResponse } from "./server.ts";
+
+/** One of the things that make the agent ready. */
+export interface Condition {
+  readonly name: "port" | "serving" | "credentials";
+  readonly ok: boolean;
+  /** What is wrong, or in a few words what is right. */
+  readonly reason: string;
+}
+
+/** What readiness is made of beside activities. */
+export interface ReadinessOptions {
+  /** Whether the loop that serves the hypervisor has come to an end. */
+  readonly portLoopEnded: () => boolean;
+  /**
+   * Looks at the talosconfig and gives what is wrong with it; undefined when none is configured, so
+   * that nothing depends on it.
+   */
+  readonly checkCredentials: (() => Promise<string | undefined>) | undefined;
+  /** A clock that never goes back, in milliseconds; for tests. */
+  readonly monotonicNow?: () => number;
+}
+
+/** How long a look at the credentials counts. They are replaced every few hours. */
+const CHECK_AGAIN_MS = 30_000;
+
+/** Whether the agent can do what it is there for; give `take` to the feed of activities. */
+export class Readiness {
+  readonly #options: ReadinessOptions;
+  readonly #now: () => number;
+  #port: Extract<Activity, { kind: "port" }> | undefined;
+  #fault: string | undefined;
+  #checkedAt: number | undefined;
+  #checking: Promise<void> | undefined;
+
+  constructor(options: ReadinessOptions) {
+    this.#options = options;
+    this.#now = options.monotonicNow ?? (() => performance.now());
+  }
+
+  /** Takes what happened. */
+  readonly take = (activity: Activity): void => {
+    if (activity.kind === "port") this.#port = activity;
+  };
+
+  /** All conditions as they are now. */
+  async conditions(): Promise<Condition[]> {
+    const conditions = [this.#portCondition(), this.#servingCondition()];
+    const { checkCredentials } = this.#options;
+    if (checkCredentials !== undefined) {
+      await this.lookAtCredentials();
+      const ok = this.#fault === undefined;
+      conditions.push({ name: "credentials", ok, reason: this.#fault ?? "they can be used" });
+    }
+    return conditions;
+  }
+
+  /** Looks at the credentials unless that was done a short while ago; never throws. */
+  async lookAtCredentials(): Promise<void> {
+    const { checkCredentials } = this.#options;
+    if (checkCredentials === undefined) return;
+    const now = this.#now();
+    if (this.#checkedAt !== undefined && now - this.#checkedAt < CHECK_AGAIN_MS) return;
+    this.#checking ??= this.#check(checkCredentials).finally(() => this.#checking = undefined);
+    await this.#checking;
+  }
+
+  async #check(checkCredentials: () => Promise<string | undefined>): Promise<void> {
+    try {
+      this.#fault = await checkCredentials();
+    } catch (error) {
+      this.#fault = error instanceof Error ? error.message : String(error);
+    }
+    this.#checkedAt = this.#now();
+  }
+
+  #portCondition(): Condition {
+    const { state, path = "the port", reason } = this.#port ?? {};
+    switch (state) {
+      case "connected":
+        return { name: "port", ok: true, reason: `a client talks on ${path}` };
+      case "waiting":
+        return { name: "port", ok: true, reason: `${path} is open and waits for a client` };
+      default:
+        return { name: "port", ok: false, reason: reason ?? "it was not looked for yet" };
+    }
+  }
+
+  #servingCondition(): Condition {
+    return this.#options.portLoopEnded()
+      ? { name: "serving", ok: false, reason: "the hypervisor's port is not served any more" }
+      : { name: "serving", ok: true, reason: "requests are answered" };
+  }
+}
+
+/** The page /readyz: a line, or with `verbose` a JSON object with all conditions. */
+export function readinessPage(conditions: readonly Condition[], verbose: boolean): HttpResponse {
+  const faults = conditions.filter(({ ok }) => !ok);
+  const status = faults.length === 0 ? 200 : 503;
+  if (verbose) {
+    const body = `${JSON.stringify({ ready: faults.length === 0, conditions }, undefined, 2)}\n`;
+    return { status, type: "application/json", body };
+  }
+  const line = faults.map(({ name, reason }) => `${name}: ${reason}`).join("; ");
+  return textResponse(status, faults.length === 0 ? "ready" : line);
+}

@@ -1,0 +1,82 @@
+import assert from "node:assert/strict";
+import type { Activity, PortState } from "../activity/activity.ts";
+import { Readiness, readinessPage } from "./readiness.ts";
+
+function port(state: PortState, reason?: string): Activity {
+  return { kind: "port", state, path: "/dev/vport0p1", reason };
+}
+
+Deno.test("ready is who has the port open and serves it", async () => {
+  let ended = false;
+  const readiness = new Readiness({ portLoopEnded: () => ended, checkCredentials: undefined });
+  const states = async () => (await readiness.conditions()).map(({ name, ok }) => [name, ok]);
+  assert.deepEqual(await states(), [["port", false], ["serving", true]]);
+  for (
+    const [state, ok] of [
+      ["waiting", true],
+      ["connected", true],
+      ["busy", false],
+      ["absent", false],
+    ] as const
+  ) {
+    readiness.take(port(state, ok ? undefined : "another agent has it"));
+    assert.deepEqual(await states(), [["port", ok], ["serving", true]]);
+  }
+  assert.equal((await readiness.conditions())[0]?.reason, "another agent has it");
+  ended = true;
+  assert.deepEqual((await states())[1], ["serving", false]);
+});
+
+Deno.test("being frozen changes nothing", async () => {
+  const readiness = new Readiness({ portLoopEnded: () => false, checkCredentials: undefined });
+  readiness.take(port("connected"));
+  readiness.take({ kind: "freeze-state", state: "frozen", count: 2 });
+  assert.ok((await readiness.conditions()).every(({ ok }) => ok));
+});
+
+Deno.test("credentials that are configured must be usable; they are looked at now and then", async () => {
+  let now = 0;
+  let looks = 0;
+  let fault: string | undefined = "it has expired";
+  const readiness = new Readiness({
+    portLoopEnded: () => false,
+    checkCredentials: () => {
+      looks++;
+      return Promise.resolve(fault);
+    },
+    monotonicNow: () => now,
+  });
+  const credentials = async () => (await readiness.conditions())[2];
+  const [first, second] = await Promise.all([credentials(), credentials()]);
+  assert.deepEqual(first, { name: "credentials", ok: false, reason: "it has expired" });
+  assert.deepEqual(second, first);
+  fault = undefined;
+  now = 29_999;
+  assert.equal((await credentials())?.ok, false);
+  assert.equal(looks, 1);
+  now = 30_000;
+  assert.equal((await credentials())?.ok, true);
+});
+
+Deno.test("a look that fails is a fault", async () => {
+  const readiness = new Readiness({
+    portLoopEnded: () => false,
+    checkCredentials: () => Promise.reject(new Error("it broke")),
+  });
+  assert.deepEqual((await readiness.conditions())[2]?.reason, "it broke");
+});
+
+Deno.test("the page is a line, or JSON with each condition", () => {
+  const good = { name: "serving", ok: true, reason: "requests are answered" } as const;
+  const bad = { name: "port", ok: false, reason: "it is not there" } as const;
+  assert.deepEqual(readinessPage([good], false), {
+    status: 200,
+    type: "text/plain; charset=utf-8",
+    body: "ready\n",
+  });
+  const line = readinessPage([bad, good], false);
+  assert.deepEqual([line.status, line.body], [503, "port: it is not there\n"]);
+  const verbose = readinessPage([bad, good], true);
+  assert.deepEqual([verbose.status, verbose.type], [503, "application/json"]);
+  assert.deepEqual(JSON.parse(verbose.body), { ready: false, conditions: [bad, good] });
+});

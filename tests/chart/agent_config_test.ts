@@ -1,0 +1,71 @@
+import assert from "node:assert/strict";
+import { parseWords } from "../../agent/cli/command_line.ts";
+import type { Config } from "../../agent/config/config.ts";
+import { loadConfig } from "../../agent/config/load_config.ts";
+import {
+  type KubernetesObject,
+  modeName,
+  parseObjects,
+  render,
+  valuesFiles,
+} from "../harness/kubernetes/helm.ts";
+
+/** A container, as far as it is read here. */
+interface Container {
+  readonly name: string;
+  readonly args: readonly string[];
+  readonly env: readonly { readonly name: string; readonly value?: string }[];
+}
+
+function agentContainer(objects: readonly KubernetesObject[]): Container {
+  const daemonSet = objects.find(({ kind }) => kind === "DaemonSet") as unknown as {
+    readonly spec: { readonly template: { readonly spec: { readonly containers: Container[] } } };
+  };
+  const agent = daemonSet.spec.template.spec.containers.find(({ name }) => name === "agent");
+  assert(agent);
+  return agent;
+}
+
+function configFile(objects: readonly KubernetesObject[]): string {
+  const files = objects.filter(({ kind }) => kind === "ConfigMap")
+    .map((object) => (object["data"] as Record<string, string> | undefined)?.["qga.yaml"])
+    .filter((text) => text !== undefined);
+  assert.equal(files.length, 1);
+  return files[0] ?? "";
+}
+
+/** What the agent makes of a rendered pod; the downward API says 192.0.2.1 to everything. */
+async function agentConfig(valuesFile: string): Promise<Config> {
+  const objects = parseObjects(await render({ valuesFiles: [valuesFile] }));
+  const { args, env } = agentContainer(objects);
+  const variables = new Map(
+    env.map(({ name, value }) => [name, value?.replace("$(NODE_IP)", "192.0.2.1") ?? "192.0.2.1"]),
+  );
+  return await loadConfig(parseWords(args), {
+    environment: (name) => variables.get(name),
+    readTextFile: (path) => {
+      assert.equal(path, "/etc/qemu-guest-agent-talos/qga.yaml");
+      return configFile(objects);
+    },
+    exists: () => true,
+  });
+}
+
+/** Where the agent listens in the modes that say so; elsewhere on all addresses. */
+const LISTEN_ADDRESSES: Readonly<Record<string, string>> = {
+  "everything": "0.0.0.0",
+  "loopback": "127.0.0.1",
+  "node-address": "192.0.2.1",
+};
+
+for (const file of await valuesFiles()) {
+  const mode = modeName(file);
+  Deno.test(`the agent takes its configuration in the mode ${mode}`, async () => {
+    const config = await agentConfig(file);
+    assert.equal(config.statedir, "/run/qemu-guest-agent-talos");
+    assert.equal(config.listenAddress?.hostname, LISTEN_ADDRESSES[mode]);
+    const talosconfig = mode === "none" ? undefined : "/var/run/secrets/talos.dev";
+    assert.equal(config.talosconfig, talosconfig);
+    assert.deepEqual(config.talosEndpoints, mode === "none" ? [] : ["192.0.2.1"]);
+  });
+}

@@ -1,0 +1,57 @@
+import assert from "node:assert/strict";
+import { parse } from "yaml";
+import project from "../../deno.json" with { type: "json" };
+import { CHART } from "../harness/kubernetes/helm.ts";
+
+const README = await Deno.readTextFile(`${CHART}/README.md`);
+
+Deno.test("the chart's README is what helm-docs makes of the values", async () => {
+  const directory = await Deno.makeTempDir();
+  try {
+    for (const name of ["Chart.yaml", "values.yaml", "README.md.gotmpl"]) {
+      await Deno.copyFile(`${CHART}/${name}`, `${directory}/${name}`);
+    }
+    const program = Deno.env.get("HELM_DOCS") ?? "helm-docs";
+    const { success, stderr } = await new Deno.Command(program, {
+      args: ["--chart-search-root", directory, "--sort-values-order", "file"],
+    }).output();
+    assert(success, new TextDecoder().decode(stderr));
+    const made = await Deno.readTextFile(`${directory}/README.md`);
+    assert.equal(README, made, "run (cd chart && helm-docs --sort-values-order file)");
+  } finally {
+    await Deno.remove(directory, { recursive: true });
+  }
+});
+
+Deno.test("the chart's README describes every value", async () => {
+  const values: unknown = parse(await Deno.readTextFile(`${CHART}/values.yaml`));
+  const described = new Set(
+    [...README.matchAll(/^\| (\S+) \| \S+ \| .* \| (?:.*\S.*) \|$/gm)].map(([, name = ""]) => name),
+  );
+  for (const path of leaves(values)) {
+    const parents = path.split(".").map((_, index, names) => names.slice(0, index + 1).join("."));
+    assert(parents.some((name) => described.has(name)), `README.md does not describe ${path}`);
+  }
+});
+
+function* leaves(value: unknown, path: readonly string[] = []): Generator<string> {
+  const members = typeof value === "object" && value !== null && !Array.isArray(value)
+    ? Object.entries(value)
+    : [];
+  if (members.length === 0) yield path.join(".");
+  for (const [name, member] of members) yield* leaves(member, [...path, name]);
+}
+
+Deno.test("the chart has the version of the project", async () => {
+  const chart = parse(await Deno.readTextFile(`${CHART}/Chart.yaml`)) as Record<string, unknown>;
+  assert.equal(chart["version"], project.version);
+  assert.equal(chart["appVersion"], project.version);
+  assert.equal(chart["name"], project.name);
+});
+
+Deno.test("the chart's icon is icon.svg", async () => {
+  const chart = parse(await Deno.readTextFile(`${CHART}/Chart.yaml`)) as Record<string, unknown>;
+  const [head, data = ""] = String(chart["icon"]).split(",");
+  assert.equal(head, "data:image/svg+xml;base64");
+  assert.equal(atob(data), await Deno.readTextFile(`${CHART}/icon.svg`), "encode icon.svg anew");
+});

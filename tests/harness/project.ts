@@ -1,0 +1,3 @@
+/** The checkout's directory, from which a test names files wherever it was started. */
+export const PROJECT = decodeURIComponent(new URL("../..", import.meta.url).pathname)
+  .replace(/\/$/, "");

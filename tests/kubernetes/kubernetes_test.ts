@@ -1,0 +1,35 @@
+/** The chart and the agent against a real control plane, which all tests share. */
+
+import { loadCrd } from "./chart.ts";
+import { ControlPlane } from "../harness/kubernetes/control_plane.ts";
+import { registerDryRunTests } from "./dry_run.ts";
+import { registerEventTests } from "./events.ts";
+import { registerLifeCycleTests } from "./life_cycle.ts";
+import { registerManifestTests } from "./manifests.ts";
+import { registerSchedulingTests } from "./scheduling.ts";
+import { registerWarningTests } from "./warnings.ts";
+
+let controlPlane: ControlPlane | undefined;
+
+Deno.test.beforeAll(async () => {
+  controlPlane = await ControlPlane.start();
+  for (const crd of ["podmonitor", "servicemonitor", "prometheusrule", "talos-serviceaccount"]) {
+    await loadCrd(controlPlane, crd);
+  }
+});
+
+Deno.test.afterAll(async () => {
+  await controlPlane?.[Symbol.asyncDispose]();
+});
+
+function cluster(): ControlPlane {
+  if (controlPlane === undefined) throw new Error("the control plane has not started");
+  return controlPlane;
+}
+
+registerDryRunTests(cluster);
+registerLifeCycleTests(cluster);
+registerSchedulingTests(cluster);
+registerWarningTests(cluster);
+registerManifestTests(cluster);
+registerEventTests(cluster);

@@ -1,0 +1,274 @@
+/** A group of tests that is run, or skipped, as a whole. */
+interface Suite {
+  readonly name: string;
+  /** Whether `--quick` runs it. */
+  readonly quick: boolean;
+  /** What scripts/bootstrap must set up. */
+  readonly parts: readonly string[];
+  /** A program that must be there, and how to get it; bootstrap does not fetch it. */
+  readonly program?: { readonly name: string; readonly remedy: string };
+  /** The command line; `{junit}` stands for the file that the test runner reports to. */
+  readonly command: readonly string[];
+  /** What of the output of a success is worth reading; all that it matches is printed. */
+  readonly report?: RegExp;
+}
+
+interface Outcome {
+  readonly suite: string;
+  readonly passed: number;
+  readonly failed: number;
+  /** Why the suite was skipped; undefined when it ran. */
+  readonly skipped: string | undefined;
+  readonly seconds: number;
+}
+
+const TEST = ["test", "--quiet", "-A", "--junit-path={junit}"];
+/** A quiet test would keep its table to itself. */
+const LOUD_TEST = TEST.filter((word) => word !== "--quiet");
+/** They run against Talos' own apid, one after the other. */
+const REALAPID = ["agent/talos/realapid_test.ts", "agent/check/realapid_test.ts"];
+const REALAPID_PROGRAM = {
+  name: "realapid",
+  remedy: "build Talos' apid with a recording machine service and set REALAPID to it",
+};
+/** What tests the harness itself and needs no more than the guest. */
+const HARNESS = ["tests/harness/exact_json_test.ts", "tests/harness/unix_stream_test.ts"];
+const UNIT = [...TEST, `--ignore=${REALAPID.join(",")}`, "agent"];
+
+const SUITES: readonly Suite[] = [
+  { name: "format", quick: true, parts: [], command: ["deno", "fmt", "--check"] },
+  { name: "lint", quick: true, parts: [], command: ["deno", "lint"] },
+  {
+    name: "types",
+    quick: true,
+    parts: [],
+    command: ["deno", "check", "agent", "tests", "bench", "scripts"],
+  },
+  {
+    name: "generated",
+    quick: true,
+    parts: ["protoc"],
+    command: ["scripts/generate", "--check"],
+  },
+  { name: "unit", quick: true, parts: ["newest"], command: ["deno", ...UNIT] },
+  {
+    name: "unit on the newest Deno",
+    quick: false,
+    parts: ["newest"],
+    command: ["deno-newest", ...UNIT],
+  },
+  {
+    name: "realapid",
+    quick: false,
+    parts: [],
+    program: REALAPID_PROGRAM,
+    command: ["deno", ...TEST, ...REALAPID],
+  },
+  {
+    name: "chart",
+    quick: false,
+    parts: ["helm"],
+    command: ["deno", ...TEST, "tests/chart"],
+  },
+  {
+    name: "compile",
+    quick: false,
+    parts: ["compile", "compile-arm64"],
+    command: ["scripts/compile", "amd64", "arm64"],
+  },
+  {
+    name: "executable",
+    quick: false,
+    parts: ["compile", "newest", "vm"],
+    command: [
+      "deno",
+      ...TEST,
+      "tests/executable/run_test.ts",
+      "tests/executable/guard_test.ts",
+      "tests/executable/log_output_test.ts",
+    ],
+  },
+  {
+    name: "check",
+    quick: false,
+    parts: ["compile", "newest", "namespaces"],
+    command: ["deno", ...TEST, "tests/executable/check_test.ts"],
+  },
+  {
+    name: "executable for arm64",
+    quick: false,
+    parts: ["compile-arm64", "arm64", "vm"],
+    command: ["deno", ...TEST, "tests/executable/arm64_test.ts"],
+  },
+  {
+    name: "conformance",
+    quick: false,
+    parts: ["compile", "qemu-ga", "newest", "namespaces"],
+    command: ["deno", ...LOUD_TEST, "tests/conformance"],
+    report: /^suite +requests[^]*?(?=^-)/gm,
+  },
+  {
+    name: "clients",
+    quick: false,
+    parts: ["compile", "newest"],
+    command: ["deno", ...TEST, "tests/clients"],
+  },
+  {
+    name: "memory",
+    quick: false,
+    parts: ["compile", "newest", "memory-cgroup"],
+    command: ["deno", ...LOUD_TEST, "tests/memory/memory_test.ts"],
+    report: /^(?:idle|frozen|after everything) .*$/gm,
+  },
+  {
+    name: "hostile",
+    quick: false,
+    parts: ["vm", "compile", "newest"],
+    command: ["deno", ...LOUD_TEST, "tests/hostile/hostile_test.ts"],
+    report: /^(?:HOSTILE_SEED|on a ).*$/gm,
+  },
+  {
+    name: "soak",
+    quick: false,
+    parts: ["compile", "newest", "memory-cgroup"],
+    command: ["deno", ...LOUD_TEST, "tests/hostile/soak_test.ts"],
+    report: /^\d+ days: .*$/gm,
+  },
+  {
+    name: "monitoring",
+    quick: false,
+    parts: ["compile", "newest", "helm", "prometheus"],
+    command: ["deno", ...TEST, "tests/monitoring"],
+  },
+  {
+    name: "telemetry",
+    quick: false,
+    parts: ["compile", "newest", "prometheus"],
+    command: ["deno", ...TEST, "tests/telemetry"],
+  },
+  {
+    name: "vm",
+    quick: false,
+    parts: ["vm", "qemu-ga", "compile", "newest"],
+    command: ["deno", ...TEST, "tests/vm", "tests/harness/qemu", ...HARNESS],
+  },
+  {
+    name: "libvirt",
+    quick: false,
+    parts: ["namespaces", "vm", "libvirt", "compile", "newest"],
+    command: ["deno", ...TEST, "tests/libvirt"],
+  },
+  {
+    name: "image",
+    quick: false,
+    parts: ["compile", "compile-arm64", "arm64", "image", "image-arm64"],
+    command: ["deno", ...TEST, "tests/image"],
+  },
+  {
+    name: "kubernetes",
+    quick: false,
+    parts: ["control-plane", "helm", "compile"],
+    command: ["deno", ...TEST, "tests/kubernetes", "tests/harness/kubernetes"],
+  },
+  {
+    name: "node",
+    quick: false,
+    parts: ["vm", "control-plane", "helm", "node", "image", "compile"],
+    program: REALAPID_PROGRAM,
+    command: ["deno", ...LOUD_TEST, "tests/node"],
+    report: /^on the node[^]*?(?=^-)/gm,
+  },
+];
+
+async function capture(
+  [program = "", ...args]: readonly string[],
+): Promise<{ success: boolean; output: string }> {
+  const { success, stdout, stderr } = await new Deno.Command(program, { args, stdin: "null" })
+    .output();
+  const decoder = new TextDecoder();
+  return { success, output: decoder.decode(stdout) + decoder.decode(stderr) };
+}
+
+async function isOnPath(program: string): Promise<boolean> {
+  const variable = Deno.env.get(program.toUpperCase());
+  const { success } = await capture(["sh", "-c", `command -v "${variable ?? program}"`]);
+  return success;
+}
+
+/** Why a suite cannot run, or undefined when all it needs is there. */
+async function obstacle(suite: Suite): Promise<string | undefined> {
+  if (suite.parts.length > 0) {
+    const { success, output } = await capture(["scripts/bootstrap", ...suite.parts]);
+    if (!success) return output.trim().split("\n").join("; ");
+  }
+  const { program } = suite;
+  if (program !== undefined && !await isOnPath(program.name)) {
+    return `${program.name} is not there: ${program.remedy}`;
+  }
+  return undefined;
+}
+
+/** Adds up what a test runner reported; a command without a report counts as one test. */
+function count(report: string | undefined, success: boolean): { passed: number; failed: number } {
+  const head = /<testsuites[^>]*>/.exec(report ?? "")?.[0] ?? "";
+  const attribute = (name: string) => Number(new RegExp(`${name}="(\\d+)"`).exec(head)?.[1] ?? 0);
+  const failed = attribute("failures") + attribute("errors");
+  const passed = attribute("tests") - failed;
+  if (success) return { passed: Math.max(passed, 1), failed: 0 };
+  return { passed: Math.max(passed, 0), failed: Math.max(failed, 1) };
+}
+
+async function runSuite(suite: Suite): Promise<Outcome> {
+  const started = performance.now();
+  const seconds = () => (performance.now() - started) / 1000;
+  console.log(`${suite.name} ...`);
+  const skipped = await obstacle(suite);
+  if (skipped !== undefined) {
+    return { suite: suite.name, passed: 0, failed: 0, skipped, seconds: seconds() };
+  }
+  const junit = await Deno.makeTempFile({ suffix: ".xml" });
+  try {
+    const command = suite.command.map((word) => word.replace("{junit}", junit));
+    const { success, output } = await capture(command);
+    if (!success) console.log(output);
+    else if (suite.report !== undefined) {
+      for (const part of output.match(suite.report) ?? []) console.log(part.trimEnd());
+    }
+    const counts = count(await Deno.readTextFile(junit), success);
+    return { suite: suite.name, ...counts, skipped: undefined, seconds: seconds() };
+  } finally {
+    await Deno.remove(junit);
+  }
+}
+
+function describe(outcome: Outcome): string {
+  const { suite, passed, failed, skipped, seconds } = outcome;
+  const result = skipped === undefined
+    ? `ran: ${passed} passed, ${failed} failed`
+    : `skipped: ${skipped}`;
+  return `${suite.padEnd(24)} ${result} (${seconds.toFixed(1)} s)`;
+}
+
+const quick = Deno.args.includes("--quick");
+const names = Deno.args.filter((word) => word !== "--quick");
+const unknown = names.find((name) => !SUITES.some((suite) => suite.name === name));
+if (unknown !== undefined) {
+  console.error(`unknown suite ${unknown}; there are ${SUITES.map(({ name }) => name).join(", ")}`);
+  Deno.exit(2);
+}
+const chosen = SUITES.filter((suite) =>
+  (!quick || suite.quick) && (names.length === 0 || names.includes(suite.name))
+);
+const outcomes: Outcome[] = [];
+for (const suite of chosen) outcomes.push(await runSuite(suite));
+
+console.log();
+for (const outcome of outcomes) console.log(describe(outcome));
+const total = (key: "passed" | "failed") =>
+  outcomes.reduce((sum, outcome) => sum + outcome[key], 0);
+const skippedInCi = Deno.env.get("CI") === "true"
+  ? outcomes.filter(({ skipped }) => skipped !== undefined).length
+  : 0;
+const failed = total("failed") + skippedInCi;
+console.log(`${total("passed")} passed, ${failed} failed`);
+Deno.exit(failed === 0 ? 0 : 1);
