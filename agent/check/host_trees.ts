@@ -1,3 +1,4 @@
+import { HOST_TREES } from "../config/host_tree.ts";
 import type { HostRoots } from "../host/host.ts";
 import type { KernelFiles } from "../linux/kernel_files.ts";
 import { type MountedTree, readMountedTree } from "../host/mounts/mount_table.ts";
@@ -56,7 +57,7 @@ function ownRoot(mounted: MountedTree | undefined): CheckLine[] {
     warning(
       "mounts",
       "/ is an overlay, as a container's is: the host's file systems are not seen",
-      "mount the host's / at /host/root, or name its place with --path-rootfs",
+      `mount the host's / at ${HOST_TREES.rootfs.inPod}, or name its place with --path-rootfs`,
     ),
   ];
 }

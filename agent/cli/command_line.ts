@@ -2,7 +2,7 @@ import type { Config } from "../config/config.ts";
 import { parseCommandLine, type ParsedCommandLine } from "../config/getopt.ts";
 import { loadConfig } from "../config/load_config.ts";
 import type { Option } from "../config/option.ts";
-import { OPTIONS } from "../config/options.ts";
+import { OPTION_LIST } from "../config/options.ts";
 import type { KernelFiles } from "../linux/kernel_files.ts";
 
 /** A sub-command's command line; `more` are options that only it has. */
@@ -10,7 +10,7 @@ export function parseWords(
   words: readonly string[],
   more: readonly Option[] = [],
 ): ParsedCommandLine {
-  return parseCommandLine(words, [...OPTIONS, ...more]);
+  return parseCommandLine(words, [...OPTION_LIST, ...more]);
 }
 
 /** Whether a flag stands on the command line. */

@@ -1,45 +1,31 @@
 import type { ListenAddress } from "./listen_address.ts";
+import type { Option } from "./option.ts";
+import type { OPTIONS } from "./options.ts";
 
-/** Everything that can be configured, validated. Durations are in milliseconds. */
-export interface Config {
-  readonly method: "virtio-serial" | "isa-serial" | "unix-listen" | "vsock-listen" | "pty";
-  /** Undefined: found by the port's name, or the method's default. */
-  readonly path: string | undefined;
-  readonly portName: string;
-  readonly logfile: string | undefined;
-  readonly pidfile: string | undefined;
-  readonly fsfreezeHook: string | undefined;
-  /** Patterns of mount points; empty: all but the volumes of pods. */
-  readonly fsfreezeInclude: readonly string[];
-  readonly fsfreezeExclude: readonly string[];
-  /** 0: never thaw by itself. */
-  readonly fsfreezeTimeoutMs: number;
-  readonly fsfreezeAllowEmpty: boolean;
-  readonly statedir: string;
-  readonly verbose: boolean;
-  readonly daemonize: boolean;
-  /** Undefined: the default policy counts. */
-  readonly blockRpcs: readonly string[] | undefined;
-  /** Undefined: nothing is blocked for not being listed. */
-  readonly allowRpcs: readonly string[] | undefined;
-  readonly pathProcfs: string;
-  readonly pathSysfs: string;
-  readonly pathDevfs: string;
-  readonly pathRootfs: string;
-  /** Empty: all that are not excluded. */
-  readonly interfacesInclude: readonly string[];
-  readonly interfacesExclude: readonly string[];
-  readonly talosconfig: string | undefined;
-  readonly talosContext: string | undefined;
-  /** Empty: those of the talosconfig. */
-  readonly talosEndpoints: readonly string[];
-  /** 0: force at once; undefined: never force. */
-  readonly drainTimeoutMs: number | undefined;
-  readonly rebootMode: "powercycle" | "default" | "force";
-  /** Where HTTP is served; undefined: nowhere. */
-  readonly listenAddress: ListenAddress | undefined;
-  readonly logFormat: "json" | "text";
-  /** `verbose` means `debug`. */
-  readonly logLevel: "error" | "warn" | "info" | "debug";
-  readonly kubernetesEvents: boolean;
-}
+type Options = typeof OPTIONS;
+
+/** The value of an option without `default` is undefined when nothing gives one. */
+type ValueOf<O extends Option> = O extends { readonly kind: "boolean" } ? boolean
+  : O extends { readonly kind: "string" } ? Defaulted<O, string>
+  : O extends { readonly kind: "list" } ? Defaulted<O, readonly string[]>
+  : O extends { readonly kind: "choice"; readonly choices: readonly (infer Choice)[] } ? Choice
+  : O extends { readonly kind: "duration" } ? number
+  : O extends { readonly kind: "optional-duration" } ? number | undefined
+  : O extends { readonly kind: "listen-address" } ? ListenAddress | undefined
+  : O extends { readonly kind: "host-tree" } ? string
+  : never;
+
+type Defaulted<O extends Option, T> = O extends { readonly default: string } ? T : T | undefined;
+
+type NotConfigured = { readonly commandLineOnly: true } | { readonly isIgnored: true };
+
+/**
+ * Everything that can be configured, validated: a property for each of `OPTIONS`, but for those that only
+ * the command line has. Durations are in milliseconds; `none` is undefined. With `daemonize` there is a
+ * `pidfile`, and with `verbose` the `logLevel` is `debug`.
+ */
+export type Config = {
+  readonly [Name in keyof Options as Options[Name] extends NotConfigured ? never : Name]: ValueOf<
+    Options[Name]
+  >;
+};

@@ -3,12 +3,12 @@ import fc from "fast-check";
 import { checkProperty } from "../../tests/harness/property.ts";
 import { ConfigError } from "./config_error.ts";
 import { parseCommandLine } from "./getopt.ts";
-import { OPTIONS } from "./options.ts";
+import { OPTION_LIST } from "./options.ts";
 
 function parse(
   ...words: string[]
 ): { options: (readonly [string, string?])[]; operands: string[] } {
-  const { options, operands } = parseCommandLine(words, OPTIONS);
+  const { options, operands } = parseCommandLine(words, OPTION_LIST);
   return {
     options: options.map(([option, value]) =>
       value === undefined ? [option.name] : [option.name, value]

@@ -1,5 +1,5 @@
 import { environmentVariable, type Option } from "./option.ts";
-import { OPTIONS } from "./options.ts";
+import { OPTION_LIST } from "./options.ts";
 
 const WIDTH = 96;
 const INDENT = 8;
@@ -9,8 +9,8 @@ export function optionsHelp(): string {
   const section = (title: string, options: readonly Option[]) =>
     `${title}\n${options.map(optionHelp).join("\n")}`;
   return [
-    section("Options of qemu-ga:", OPTIONS.filter((option) => option.qemuGa)),
-    section("Options of this agent:", OPTIONS.filter((option) => !option.qemuGa)),
+    section("Options of qemu-ga:", OPTION_LIST.filter((option) => option.qemuGa)),
+    section("Options of this agent:", OPTION_LIST.filter((option) => !option.qemuGa)),
   ].join("\n\n");
 }
 
@@ -21,7 +21,9 @@ function optionHelp(option: Option): string {
     : `--${option.name}[=${value}]`;
   const head = option.short === undefined ? `      ${flag}` : `  -${option.short}, ${flag}`;
   const notes: string[] = [];
-  if (option.default !== undefined) notes.push(`default ${option.default}`);
+  if (option.default !== undefined && option.default !== "") {
+    notes.push(`default ${option.default}`);
+  }
   if (!option.commandLineOnly || option.name === "config") notes.push(environmentVariable(option));
   const text = notes.length === 0 ? option.help : `${option.help} [${notes.join("; ")}]`;
   return `${head}\n${wrap(text)}`;

@@ -1,12 +1,15 @@
 import type { Config } from "./config.ts";
 import { ConfigError } from "./config_error.ts";
 import type { ParsedCommandLine } from "./getopt.ts";
+import { HOST_TREES, type HostTree } from "./host_tree.ts";
 import { parseKeyFile } from "./key_file.ts";
 import { environmentVariable, type Option } from "./option.ts";
 import { type OptionValue, readOptionValue, splitList } from "./option_values.ts";
-import { OPTIONS } from "./options.ts";
+import { OPTION_LIST, OPTIONS } from "./options.ts";
 
 const DEFAULT_FILE = "/etc/qemu/qemu-ga.conf";
+/** qemu-ga's. */
+const DAEMON_PIDFILE = "/var/run/qemu-ga.pid";
 
 /** Where the configuration comes from, beside the command line. */
 export interface ConfigSources {
@@ -34,14 +37,17 @@ export async function loadConfig(
   const flags = textsOfFlags(commandLine);
   const environment = textsOfEnvironment(sources);
   const file = await textsOfFile(configFile(flags, sources), sources);
-  const values = new Map<string, OptionValue>();
-  for (const option of OPTIONS) {
+  const values: Record<string, OptionValue> = {};
+  const options: readonly (readonly [string, Option])[] = Object.entries(OPTIONS);
+  for (const [property, option] of options) {
     if (option.commandLineOnly) continue;
     const given = [file, environment, flags].map((texts) => texts.get(option) ?? []);
     const value = option.kind === "list" ? joinLists(option, given) : lastValue(option, given);
-    values.set(option.name, value);
+    if (option.isIgnored) continue;
+    values[property] = value ?? (option.tree && findTree(option.tree, sources));
   }
-  return toConfig(values, sources);
+  // Each property has just been given a value of its option's kind, from which the type is made.
+  return completed(values as Config);
 }
 
 function textsOfFlags(commandLine: ParsedCommandLine): Texts {
@@ -55,7 +61,7 @@ function textsOfFlags(commandLine: ParsedCommandLine): Texts {
 
 function textsOfEnvironment(sources: ConfigSources): Texts {
   const texts: Texts = new Map();
-  for (const option of OPTIONS) {
+  for (const option of OPTION_LIST) {
     if (option.commandLineOnly) continue;
     const variable = environmentVariable(option);
     const text = sources.environment(variable);
@@ -71,8 +77,7 @@ function configFile(
   flags: Texts,
   sources: ConfigSources,
 ): { path: string; namedBy: string | undefined } {
-  const option = OPTIONS.find((candidate) => candidate.name === "config");
-  const flag = option && flags.get(option)?.at(-1)?.text;
+  const flag = flags.get(OPTIONS.config)?.at(-1)?.text;
   const path = flag ?? sources.environment("QGA_CONF");
   return path === undefined || path === ""
     ? { path: DEFAULT_FILE, namedBy: undefined }
@@ -103,7 +108,7 @@ async function textsOfFile(
 }
 
 function findKey(key: string, path: string): Option {
-  const candidates = OPTIONS.filter((option) => !option.commandLineOnly);
+  const candidates = OPTION_LIST.filter((option) => !option.commandLineOnly);
   const option = candidates.find(({ name, otherKeys }) => name === key || otherKeys?.includes(key));
   if (option !== undefined) return option;
   const allowed = candidates.map((candidate) => candidate.name).join(", ");
@@ -120,16 +125,18 @@ type Given = readonly (readonly { readonly text: string; readonly source: string
 
 /** The value of the most important source; those of the others are checked all the same. */
 function lastValue(option: Option, given: Given): OptionValue {
-  let value: OptionValue = option.default === undefined
-    ? undefined
-    : readOptionValue(option, option.default, `default of ${option.name}`);
+  let value: OptionValue = option.kind === "boolean" ? false : undefined;
+  if (option.default !== undefined) {
+    value = readOptionValue(option, option.default, `default of ${option.name}`);
+  }
   for (const { text, source } of given.flat()) value = readOptionValue(option, text, source);
   return value;
 }
 
 function joinLists(option: Option, given: Given): readonly string[] | undefined {
-  const accumulates = option.name === "block-rpcs" || option.name === "allow-rpcs";
-  const relevant = accumulates ? given.flat() : given.findLast((texts) => texts.length > 0) ?? [];
+  const relevant = option.accumulates
+    ? given.flat()
+    : given.findLast((texts) => texts.length > 0) ?? [];
   if (relevant.length === 0) {
     return option.default === undefined ? undefined : splitList(option.default);
   }
@@ -141,46 +148,17 @@ function joinLists(option: Option, given: Given): readonly string[] | undefined 
   return joined;
 }
 
-function toConfig(values: ReadonlyMap<string, OptionValue>, sources: ConfigSources): Config {
-  const text = (name: string): string | undefined => values.get(name) as string | undefined;
-  const list = (name: string): readonly string[] | undefined =>
-    values.get(name) as readonly string[] | undefined;
-  const daemonize = values.get("daemonize") === true;
-  const verbose = values.get("verbose") === true;
-  const tree = (name: string, mounted: string, own: string): string => {
-    const path = text(name) ?? (sources.exists(mounted) ? mounted : own);
-    return path.length > 1 ? path.replace(/\/+$/, "") : path;
-  };
+/** The directory of a tree that no source names. */
+function findTree(tree: HostTree, sources: ConfigSources): string {
+  const { inPod, own } = HOST_TREES[tree];
+  return sources.exists(inPod) ? inPod : own;
+}
+
+/** What of the configuration follows from other options. */
+function completed(config: Config): Config {
   return {
-    method: values.get("method") as Config["method"],
-    path: text("path"),
-    portName: text("port-name") ?? "",
-    logfile: text("logfile"),
-    pidfile: text("pidfile") ?? (daemonize ? "/var/run/qemu-ga.pid" : undefined),
-    fsfreezeHook: text("fsfreeze-hook"),
-    fsfreezeInclude: list("fsfreeze-include") ?? [],
-    fsfreezeExclude: list("fsfreeze-exclude") ?? [],
-    fsfreezeTimeoutMs: values.get("fsfreeze-timeout") as number,
-    fsfreezeAllowEmpty: values.get("fsfreeze-allow-empty") === true,
-    statedir: text("statedir") ?? "",
-    verbose,
-    daemonize,
-    blockRpcs: list("block-rpcs"),
-    allowRpcs: list("allow-rpcs"),
-    pathProcfs: tree("path-procfs", "/host/proc", "/proc"),
-    pathSysfs: tree("path-sysfs", "/host/sys", "/sys"),
-    pathDevfs: tree("path-devfs", "/host/dev", "/dev"),
-    pathRootfs: tree("path-rootfs", "/host/root", "/"),
-    interfacesInclude: list("interfaces-include") ?? [],
-    interfacesExclude: list("interfaces-exclude") ?? [],
-    talosconfig: text("talosconfig"),
-    talosContext: text("talos-context"),
-    talosEndpoints: list("talos-endpoint") ?? [],
-    drainTimeoutMs: values.get("drain-timeout") as number | undefined,
-    rebootMode: values.get("reboot-mode") as Config["rebootMode"],
-    listenAddress: values.get("listen-address") as Config["listenAddress"],
-    logFormat: values.get("log-format") as Config["logFormat"],
-    logLevel: verbose ? "debug" : values.get("log-level") as Config["logLevel"],
-    kubernetesEvents: values.get("kubernetes-events") === true,
+    ...config,
+    pidfile: config.pidfile ?? (config.daemonize ? DAEMON_PIDFILE : undefined),
+    logLevel: config.verbose ? "debug" : config.logLevel,
   };
 }

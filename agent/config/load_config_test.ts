@@ -6,7 +6,7 @@ import { ConfigError } from "./config_error.ts";
 import { dumpConfig } from "./dump_config.ts";
 import { parseCommandLine } from "./getopt.ts";
 import { loadConfig } from "./load_config.ts";
-import { OPTIONS } from "./options.ts";
+import { OPTION_LIST } from "./options.ts";
 
 interface Given {
   readonly words?: readonly string[];
@@ -17,7 +17,7 @@ interface Given {
 
 async function load(given: Given): Promise<Config> {
   const { words = [], environment = {}, files = {}, directories = [] } = given;
-  return await loadConfig(parseCommandLine(words, OPTIONS), {
+  return await loadConfig(parseCommandLine(words, OPTION_LIST), {
     environment: (name) => environment[name],
     readTextFile(path) {
       const text = files[path];
@@ -228,7 +228,7 @@ Deno.test("a dump is read back as the same configuration", async () => {
 });
 
 Deno.test("any words and any file give a configuration or a ConfigError", async () => {
-  const name = fc.constantFrom(...OPTIONS.map((option) => `--${option.name}`));
+  const name = fc.constantFrom(...OPTION_LIST.map((option) => `--${option.name}`));
   const word = fc.oneof(
     fc.string(),
     name,

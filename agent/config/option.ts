@@ -1,3 +1,5 @@
+import type { HostTree } from "./host_tree.ts";
+
 /** How an option's text is read. */
 export type OptionKind =
   /** true or false; a flag without a value is true. */
@@ -12,21 +14,29 @@ export type OptionKind =
   /** As `duration`, or `none`. */
   | "optional-duration"
   /** `HOST:PORT`, `:PORT` for all addresses, or `none`. */
-  | "listen-address";
+  | "listen-address"
+  /** A directory where `tree` of the host is; its place in a pod, or else the own one, when left out. */
+  | "host-tree";
 
 /**
- * An option of the agent, declared once: command line, environment, configuration files, help text and
- * dump are made from it.
+ * An option of the agent, declared once: the type of its value, command line, environment, configuration
+ * files, help text and dump are made from it.
  */
 export interface Option {
   /** The long flag, and the key in configuration files. */
   readonly name: string;
   /** qemu-ga's short flag. */
   readonly short?: string;
+  /** What qemu-ga's key file calls it, where that is not `name`. */
+  readonly qemuGaKey?: string;
   /** Other names under which configuration files know it. */
   readonly otherKeys?: readonly string[];
   readonly kind: OptionKind;
   readonly choices?: readonly string[];
+  /** Of a `host-tree`: which. */
+  readonly tree?: HostTree;
+  /** Of a `list`: what command line, environment and file give adds up, as qemu-ga has it. */
+  readonly accumulates?: true;
   /** The value when nothing gives one, as text; undefined for none. */
   readonly default?: string;
   /** The value of a flag given without one; a flag with a `flagValue` takes its value after `=` only. */
@@ -36,6 +46,8 @@ export interface Option {
   readonly help: string;
   /** Only on the command line: it asks for something, or names the file that the rest comes from. */
   readonly commandLineOnly?: true;
+  /** Accepted because qemu-ga has it; it changes nothing, and `Config` does not have it. */
+  readonly isIgnored?: true;
   /** Whether qemu-ga has the option, too. */
   readonly qemuGa?: true;
 }

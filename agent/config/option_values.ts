@@ -1,5 +1,5 @@
 import { ConfigError } from "./config_error.ts";
-import { type ListenAddress, parseListenAddress } from "./listen_address.ts";
+import { formatListenAddress, type ListenAddress, parseListenAddress } from "./listen_address.ts";
 import type { Option } from "./option.ts";
 
 /** An option's validated value. A duration is in milliseconds; `none` is undefined. */
@@ -31,6 +31,9 @@ export function readOptionValue(option: Option, text: string, source: string): O
       if (TRUE.includes(text.toLowerCase())) return true;
       if (FALSE.includes(text.toLowerCase())) return false;
       throw new ConfigError(`${source} has the bad value '${text}': give true or false`);
+    case "host-tree":
+      if (text === "") throw new ConfigError(`${source} must not be empty`);
+      return text.length > 1 ? text.replace(/\/+$/, "") : text;
     case "list":
       return splitList(text);
     case "choice": {
@@ -52,6 +55,14 @@ export function readOptionValue(option: Option, text: string, source: string): O
       );
     }
   }
+}
+
+/** Writes a value as `readOptionValue` reads it. */
+export function formatOptionValue(value: Exclude<OptionValue, undefined>): string {
+  if (typeof value === "number") return `${value}ms`;
+  if (typeof value !== "object") return String(value);
+  if ("port" in value) return formatListenAddress(value);
+  return value.join(",");
 }
 
 /** The elements of a comma-separated list, without empty ones. */

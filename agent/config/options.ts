@@ -1,13 +1,25 @@
+import { HOST_TREES, type HostTree } from "./host_tree.ts";
 import type { Option } from "./option.ts";
+
+/** The name of the serial port that isa-serial takes without `--path`, below the host's /dev. */
+export const ISA_SERIAL_DEVICE = "ttyS0";
 
 /** Names of interfaces that only the cluster network sees, which a hypervisor should not show. */
 export const CLUSTER_INTERFACES =
   "veth*,lxc*,cilium_*,cali*,tunl*,vxlan.calico,flannel*,cni*,kube-*,nodelocaldns,antrea-*,genev_sys_*," +
   "vxlan_sys_*,ovs-system,br-int,weave,vethwe-*,dummy*,docker*,bonding_masters,sit*,ip6tnl*,kubespan,siderolink";
 
-/** All options, in the order of the help text. */
-export const OPTIONS: readonly Option[] = [
-  {
+function hostTreeHelp(tree: HostTree): string {
+  const { inPod, own } = HOST_TREES[tree];
+  return `where the host's ${own} is mounted (${inPod} when it exists, else ${own})`;
+}
+
+/**
+ * All options, by the property of `Config` that has their value, in the order of the help text. The type of
+ * `Config`, loading, dump, help and documentation are made from here.
+ */
+export const OPTIONS = {
+  method: {
     name: "method",
     short: "m",
     kind: "choice",
@@ -16,17 +28,17 @@ export const OPTIONS: readonly Option[] = [
     help: "channel to the hypervisor; pty opens a pseudo-terminal for trying the agent by hand",
     qemuGa: true,
   },
-  {
+  path: {
     name: "path",
     short: "p",
     kind: "string",
     placeholder: "PATH",
     help:
       "device, socket or CID:PORT of the channel; virtio-serial looks for its port by name, and " +
-      "isa-serial takes /dev/ttyS0 when it is left out",
+      `isa-serial takes /dev/${ISA_SERIAL_DEVICE} when it is left out`,
     qemuGa: true,
   },
-  {
+  logfile: {
     name: "logfile",
     short: "l",
     kind: "string",
@@ -36,7 +48,7 @@ export const OPTIONS: readonly Option[] = [
       "and without it ends the agent as SIGTERM does",
     qemuGa: true,
   },
-  {
+  pidfile: {
     name: "pidfile",
     short: "f",
     kind: "string",
@@ -45,7 +57,7 @@ export const OPTIONS: readonly Option[] = [
       "(/var/run/qemu-ga.pid with --daemonize)",
     qemuGa: true,
   },
-  {
+  fsfreezeHook: {
     name: "fsfreeze-hook",
     short: "F",
     kind: "string",
@@ -54,7 +66,7 @@ export const OPTIONS: readonly Option[] = [
     help: "program to run before a freeze and after a thaw",
     qemuGa: true,
   },
-  {
+  statedir: {
     name: "statedir",
     short: "t",
     kind: "string",
@@ -63,47 +75,51 @@ export const OPTIONS: readonly Option[] = [
     help: "directory for state that outlives the process; a tmpfs",
     qemuGa: true,
   },
-  {
+  verbose: {
     name: "verbose",
     short: "v",
     kind: "boolean",
     help: "log what only matters when looking for a fault: the same as --log-level debug",
     qemuGa: true,
   },
-  {
+  daemonize: {
     name: "daemonize",
     short: "d",
+    qemuGaKey: "daemon",
     otherKeys: ["daemon"],
     kind: "boolean",
     help: "go to the background",
     qemuGa: true,
   },
-  {
+  blockRpcs: {
     name: "block-rpcs",
     short: "b",
     otherKeys: ["blacklist"],
     kind: "list",
+    accumulates: true,
     placeholder: "LIST",
     help: "commands that may not run, in place of those blocked by default; '' blocks none, " +
       "'help' lists all commands",
     qemuGa: true,
   },
-  {
+  allowRpcs: {
     name: "allow-rpcs",
     short: "a",
     kind: "list",
+    accumulates: true,
     placeholder: "LIST",
     help: "the only commands that may run; 'help' lists all commands",
     qemuGa: true,
   },
-  {
+  retryPath: {
     name: "retry-path",
     short: "r",
     kind: "boolean",
+    isIgnored: true,
     help: "accepted for qemu-ga's sake: this agent always waits for a missing or failing port",
     qemuGa: true,
   },
-  {
+  config: {
     name: "config",
     short: "c",
     kind: "string",
@@ -113,7 +129,7 @@ export const OPTIONS: readonly Option[] = [
     commandLineOnly: true,
     qemuGa: true,
   },
-  {
+  dumpConf: {
     name: "dump-conf",
     short: "D",
     kind: "boolean",
@@ -121,7 +137,7 @@ export const OPTIONS: readonly Option[] = [
     commandLineOnly: true,
     qemuGa: true,
   },
-  {
+  version: {
     name: "version",
     short: "V",
     kind: "boolean",
@@ -129,7 +145,7 @@ export const OPTIONS: readonly Option[] = [
     commandLineOnly: true,
     qemuGa: true,
   },
-  {
+  help: {
     name: "help",
     short: "h",
     kind: "boolean",
@@ -137,76 +153,83 @@ export const OPTIONS: readonly Option[] = [
     commandLineOnly: true,
     qemuGa: true,
   },
-  {
+  portName: {
     name: "port-name",
     kind: "string",
     default: "org.qemu.guest_agent.0",
     placeholder: "NAME",
     help: "name of the virtio-serial port",
   },
-  {
+  pathProcfs: {
     name: "path-procfs",
-    kind: "string",
+    kind: "host-tree",
+    tree: "procfs",
     placeholder: "DIR",
-    help: "where the host's /proc is mounted (/host/proc when it exists, else /proc)",
+    help: hostTreeHelp("procfs"),
   },
-  {
+  pathSysfs: {
     name: "path-sysfs",
-    kind: "string",
+    kind: "host-tree",
+    tree: "sysfs",
     placeholder: "DIR",
-    help: "where the host's /sys is mounted (/host/sys when it exists, else /sys)",
+    help: hostTreeHelp("sysfs"),
   },
-  {
+  pathDevfs: {
     name: "path-devfs",
-    kind: "string",
+    kind: "host-tree",
+    tree: "devfs",
     placeholder: "DIR",
-    help: "where the host's /dev is mounted (/host/dev when it exists, else /dev)",
+    help: hostTreeHelp("devfs"),
   },
-  {
+  pathRootfs: {
     name: "path-rootfs",
-    kind: "string",
+    kind: "host-tree",
+    tree: "rootfs",
     placeholder: "DIR",
-    help: "where the host's / is mounted (/host/root when it exists, else /)",
+    help: hostTreeHelp("rootfs"),
   },
-  {
+  fsfreezeInclude: {
     name: "fsfreeze-include",
     kind: "list",
+    default: "",
     placeholder: "PATTERNS",
     help: "freeze and trim only the file systems whose mount points match, also volumes of pods; " +
       "* and ? stand for any characters",
   },
-  {
+  fsfreezeExclude: {
     name: "fsfreeze-exclude",
     kind: "list",
+    default: "",
     placeholder: "PATTERNS",
     help: "do not freeze and trim the file systems whose mount points match",
   },
-  {
+  fsfreezeTimeoutMs: {
     name: "fsfreeze-timeout",
     kind: "duration",
     default: "60s",
     placeholder: "TIME",
     help: "how long file systems may be frozen before the agent thaws them by itself; 0 for ever",
   },
-  {
+  fsfreezeAllowEmpty: {
     name: "fsfreeze-allow-empty",
     kind: "boolean",
     help: "let a freeze that covers no file system succeed, with 0, instead of failing",
   },
-  {
+  interfacesInclude: {
     name: "interfaces-include",
     kind: "list",
+    default: "",
     placeholder: "PATTERNS",
     help: "report only the network interfaces that match; * and ? stand for any characters",
   },
-  {
+  interfacesExclude: {
     name: "interfaces-exclude",
     kind: "list",
     default: CLUSTER_INTERFACES,
     placeholder: "PATTERNS",
     help: "do not report the network interfaces that match; '' reports all",
   },
-  {
+  talosconfig: {
     name: "talosconfig",
     kind: "string",
     placeholder: "FILE",
@@ -214,21 +237,22 @@ export const OPTIONS: readonly Option[] = [
       "talosconfig with which shutdown and reboot are asked for, or the directory that a Talos " +
       "ServiceAccount's Secret is mounted on",
   },
-  {
+  talosContext: {
     name: "talos-context",
     kind: "string",
     placeholder: "NAME",
     help: "context of the talosconfig; the one it selects when left out",
   },
-  {
+  talosEndpoints: {
     name: "talos-endpoint",
     kind: "list",
+    default: "",
     placeholder: "HOST[:PORT]",
     help:
       "address of this node's Talos API (status.hostIP), in place of the talosconfig's endpoints; " +
       "several are tried in their order",
   },
-  {
+  drainTimeoutMs: {
     name: "drain-timeout",
     kind: "optional-duration",
     default: "20s",
@@ -236,14 +260,14 @@ export const OPTIONS: readonly Option[] = [
     help:
       "how long a shutdown may drain the node before it is forced: 0 forces at once, none never",
   },
-  {
+  rebootMode: {
     name: "reboot-mode",
     kind: "choice",
     choices: ["powercycle", "default", "force"],
     default: "powercycle",
     help: "how Talos reboots; default is a kexec, which the hypervisor does not see",
   },
-  {
+  listenAddress: {
     name: "listen-address",
     kind: "listen-address",
     default: ":9777",
@@ -252,23 +276,26 @@ export const OPTIONS: readonly Option[] = [
       "where HTTP serves /metrics, /livez and /readyz; without HOST on all addresses, none serves " +
       "nothing",
   },
-  {
+  logFormat: {
     name: "log-format",
     kind: "choice",
     choices: ["json", "text"],
     default: "json",
     help: "log lines for programs, or for people",
   },
-  {
+  logLevel: {
     name: "log-level",
     kind: "choice",
     choices: ["error", "warn", "info", "debug"],
     default: "info",
     help: "log lines of this level and of those before it",
   },
-  {
+  kubernetesEvents: {
     name: "kubernetes-events",
     kind: "boolean",
     help: "tell of shutdowns, long freezes and faults by Kubernetes events of the node and the pod",
   },
-];
+} as const satisfies Readonly<Record<string, Option>>;
+
+/** `OPTIONS` without their properties' names. */
+export const OPTION_LIST: readonly Option[] = Object.values(OPTIONS);

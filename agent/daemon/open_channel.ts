@@ -1,3 +1,4 @@
+import { ISA_SERIAL_DEVICE } from "../config/options.ts";
 import type { Channel } from "../channel/channel.ts";
 import { isaSerialChannel } from "../channel/isa_serial.ts";
 import { PtyChannel } from "../channel/pty.ts";
@@ -30,7 +31,11 @@ export function openChannel(
         devfs: config.pathDevfs,
       });
     case "isa-serial":
-      return isaSerialChannel(host, config.path ?? `${config.pathDevfs}/ttyS0`, config.pathProcfs);
+      return isaSerialChannel(
+        host,
+        config.path ?? `${config.pathDevfs}/${ISA_SERIAL_DEVICE}`,
+        config.pathProcfs,
+      );
     case "unix-listen": {
       const path = listenPath(config);
       const channel = unixListenChannel(libc, files, path);

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { parse } from "yaml";
-import { OPTIONS } from "../../agent/config/options.ts";
+import { OPTION_LIST } from "../../agent/config/options.ts";
 import { CHART, HELM_VERSIONS, type HelmVersion, template } from "../harness/kubernetes/helm.ts";
 
 /** A schema, as far as the chart's has it. */
@@ -183,6 +183,8 @@ function assertSame(value: unknown, schema: Schema, path: string): void {
 
 Deno.test("config takes every option of the agent, and no others", () => {
   const known = Object.keys(resolve(ROOT.properties?.["config"] ?? {}).properties ?? {});
-  const options = OPTIONS.filter(({ commandLineOnly }) => !commandLineOnly).map(({ name }) => name);
+  const options = OPTION_LIST.filter(({ commandLineOnly }) => !commandLineOnly).map(({ name }) =>
+    name
+  );
   assert.deepEqual(known.toSorted(), options.toSorted());
 });
