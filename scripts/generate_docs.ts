@@ -3,9 +3,8 @@
 //   generate_docs.ts commands|metrics
 
 import { COMMANDS } from "../agent/commands/all.ts";
-import { DEFAULT_POLICY } from "../agent/commands/default_policy.ts";
 import type { ArgumentDeclarations } from "../agent/protocol/argument_type.ts";
-import type { CommandDeclaration } from "../agent/protocol/command.ts";
+import type { AnyCommandDeclaration } from "../agent/protocol/command.ts";
 import { type MetricDeclaration, METRICS } from "../agent/metrics/metric_table.ts";
 
 const COMMANDS_INTRODUCTION = `# Commands
@@ -43,10 +42,9 @@ function describeArguments(declarations: ArgumentDeclarations): string {
   }).join(", ");
 }
 
-function describePolicy({ name, unblockable }: CommandDeclaration<ArgumentDeclarations>): string {
-  if (unblockable) return "always";
-  const rule = Object.hasOwn(DEFAULT_POLICY, name) ? DEFAULT_POLICY[name] : undefined;
-  return rule === undefined ? "enabled" : `${rule.access}: ${rule.reason}`;
+function describePolicy({ isSync, byDefault }: AnyCommandDeclaration): string {
+  if (isSync) return "always";
+  return byDefault === undefined ? "enabled" : `${byDefault.access}: ${byDefault.reason}`;
 }
 
 function row(cells: readonly string[]): string {

@@ -1,4 +1,6 @@
+import { messageOf } from "../fault.ts";
 import type { ThawReason } from "../freeze/thaw_reason.ts";
+import type { CommandFamily } from "./command_family.ts";
 import type { Log } from "../log/log.ts";
 
 /**
@@ -34,6 +36,9 @@ export type Activity =
     /** A request has its reply; `command` is one that the agent has, or `UNKNOWN_COMMAND`. */
     readonly kind: "request";
     readonly command: string;
+    readonly family: CommandFamily;
+    /** Whether the command acts on the machine, so that it leaves an audit line. */
+    readonly isAudited: boolean;
     readonly outcome: RequestOutcome;
     /** What it failed with, as the client is told; undefined for a success. */
     readonly error: string | undefined;
@@ -188,7 +193,7 @@ export class ActivityFeed {
     } catch (error) {
       this.#log.error("a listener to what the agent does has failed", {
         activity: activity.kind,
-        error: error instanceof Error ? error.message : String(error),
+        error: messageOf(error),
       });
     }
   }

@@ -1,5 +1,4 @@
 import type { Activity, Publish } from "./activity.ts";
-import { commandFamily, isAudited } from "./command_family.ts";
 import type { Log } from "../log/log.ts";
 
 /** In characters; an error can repeat a name that a client has sent. */
@@ -19,7 +18,7 @@ export function auditor(audit: Log, log: Log): Publish {
   return (activity: Activity): void => {
     if (activity.kind === "request") {
       const { command, outcome, seconds, client } = activity;
-      if (isAudited(command)) {
+      if (activity.isAudited) {
         audit.info("audit", {
           audit: true,
           action: command,
@@ -60,9 +59,8 @@ export function auditor(audit: Log, log: Log): Publish {
 
 /** Why a command failed, where its arguments are no secrets. */
 function reasonOf(
-  { command, error }: Extract<Activity, { kind: "request" }>,
+  { family, error }: Extract<Activity, { kind: "request" }>,
 ): string | undefined {
-  const family = commandFamily(command);
   const tells = family === "power" || family === "freeze" || family === "trim";
   return tells ? error?.slice(0, LONGEST_REASON) : undefined;
 }

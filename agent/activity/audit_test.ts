@@ -1,11 +1,22 @@
 import assert from "node:assert/strict";
 import { LogRecorder } from "../../tests/harness/log_recorder.ts";
+import { COMMANDS } from "../commands/all.ts";
+import { isAudited } from "../protocol/command.ts";
 import type { Activity } from "./activity.ts";
 import { auditor } from "./audit.ts";
 
 function request(command: string, error?: string): Activity {
-  const outcome = error === undefined ? "success" : "error";
-  return { kind: "request", command, outcome, error, seconds: 0.00123456, client: "/dev/vport0p1" };
+  const declaration = COMMANDS.find(({ name }) => name === command);
+  return {
+    kind: "request",
+    command,
+    family: declaration?.family ?? "unknown",
+    isAudited: declaration !== undefined && isAudited(declaration),
+    outcome: error === undefined ? "success" : "error",
+    error,
+    seconds: 0.00123456,
+    client: "/dev/vport0p1",
+  };
 }
 
 Deno.test("what acts on the machine leaves an audit line, and the rest a detail", () => {
@@ -66,4 +77,30 @@ Deno.test("a shutdown that the agent forces itself leaves an audit line, too", (
     audit.lines.map(({ fields }) => [fields["action"], fields["reason"], fields["outcome"]]),
     [["shutdown", "drain-timeout", "success"], ["shutdown", "drain-timeout", "error"]],
   );
+});
+
+Deno.test("what acts on the machine is audited, and what only looks is not", () => {
+  const audited = COMMANDS.filter(isAudited).map(({ name }) => name);
+  for (
+    const name of [
+      "guest-shutdown",
+      "guest-suspend-ram",
+      "guest-fsfreeze-freeze",
+      "guest-fsfreeze-freeze-list",
+      "guest-fsfreeze-thaw",
+      "guest-fstrim",
+      "guest-exec",
+      "guest-file-open",
+      "guest-file-read",
+      "guest-set-time",
+      "guest-set-user-password",
+      "guest-ssh-add-authorized-keys",
+    ]
+  ) {
+    assert.ok(audited.includes(name), name);
+  }
+  for (const name of ["guest-ping", "guest-get-osinfo", "guest-fsfreeze-status"]) {
+    assert.ok(!audited.includes(name), name);
+  }
+  assert.ok(COMMANDS.every(({ family }) => family !== "unknown"));
 });

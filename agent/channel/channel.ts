@@ -1,3 +1,4 @@
+import { FaultError } from "../fault.ts";
 /**
  * One stretch of talk with one client: from its connection, or its first bytes where connections
  * cannot be seen, until it leaves.
@@ -35,6 +36,6 @@ export interface Channel extends AsyncDisposable {
 }
 
 /** A channel that cannot be opened; the message names the path and says what to do. */
-export class ChannelError extends Error {
+export class ChannelError extends FaultError {
   override readonly name = "ChannelError";
 }

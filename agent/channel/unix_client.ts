@@ -1,3 +1,4 @@
+import { messageOf } from "../fault.ts";
 import { isJsonObject, type JsonObject } from "../protocol/json_value.ts";
 import { JsonMessageStream } from "../protocol/json_message_stream.ts";
 import { writeJson } from "../protocol/json_writer.ts";
@@ -26,8 +27,8 @@ export async function callOverSocket(
   try {
     connection = await Deno.connect({ transport: "unix", path });
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new ChannelError(`no agent answers on ${path}: ${reason}`, { cause: error });
+    const reason = messageOf(error);
+    throw new ChannelError(`no agent answers on ${path}: ${reason}`, undefined, { cause: error });
   }
   using closing = new DisposableStack();
   closing.defer(() => closeOnce(connection));

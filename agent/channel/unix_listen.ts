@@ -1,3 +1,4 @@
+import { messageOf } from "../fault.ts";
 import type { KernelFiles } from "../linux/kernel_files.ts";
 import type { Libc } from "../linux/libc.ts";
 import { hasListener, ListeningSocket, unixAddress } from "../linux/listening_socket.ts";
@@ -21,8 +22,8 @@ export function unixListenChannel(libc: Libc, files: KernelFiles, path: string):
     unused.move();
     return channel;
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new ChannelError(`cannot listen on ${path}: ${reason}`, { cause: error });
+    const reason = messageOf(error);
+    throw new ChannelError(`cannot listen on ${path}: ${reason}`, undefined, { cause: error });
   }
 }
 

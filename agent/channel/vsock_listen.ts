@@ -1,3 +1,4 @@
+import { messageOf } from "../fault.ts";
 import type { Libc } from "../linux/libc.ts";
 import { ListeningSocket, vsockAddress } from "../linux/listening_socket.ts";
 import { ChannelError } from "./channel.ts";
@@ -23,7 +24,9 @@ export function vsockListenChannel(libc: Libc, path: string): SocketListener {
     const socket = new ListeningSocket(libc, vsockAddress(cid, port));
     return new SocketListener(libc, socket, `vsock ${path}`);
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new ChannelError(`cannot listen on vsock ${path}: ${reason}`, { cause: error });
+    const reason = messageOf(error);
+    throw new ChannelError(`cannot listen on vsock ${path}: ${reason}`, undefined, {
+      cause: error,
+    });
   }
 }

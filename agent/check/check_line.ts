@@ -26,8 +26,3 @@ export function warning(name: string, fact: string, remedy: string): CheckLine {
 export function failed(name: string, fact: string, remedy: string): CheckLine {
   return { name, status: "failed", fact, remedy };
 }
-
-/** The message of whatever was thrown. */
-export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
-}

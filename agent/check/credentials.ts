@@ -2,7 +2,8 @@ import { type Credentials, readCredentials } from "../talos/credentials/credenti
 import { findCertificateDateFault, findRoleFault } from "../talos/failure_advice.ts";
 import { TalosconfigError } from "../talos/credentials/talosconfig.ts";
 import { publishNothing } from "../activity/activity.ts";
-import { type CheckLine, failed, messageOf, ok, warning } from "./check_line.ts";
+import { type CheckLine, failed, ok, warning } from "./check_line.ts";
+import { messageOf } from "../fault.ts";
 
 const MINUTE_MS = 60_000;
 const DAY_MS = 24 * 60 * MINUTE_MS;
@@ -42,8 +43,7 @@ export async function checkCredentials(
     credentials = await readCredentials(talosconfig, context, publishNothing);
   } catch (error) {
     if (!(error instanceof TalosconfigError)) throw error;
-    const [fact = "", ...advice] = error.message.split("; ");
-    const remedy = advice.join("; ") || RENEW;
+    const { fact, remedy = RENEW } = error;
     return { lines: [failed("talosconfig", fact, remedy)], credentials: undefined };
   }
   const kind = await describeKind(talosconfig);

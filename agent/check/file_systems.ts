@@ -6,7 +6,8 @@ import type { KernelFiles } from "../linux/kernel_files.ts";
 import { cString, type Libc, LibcError } from "../linux/libc.ts";
 import { isInMemory } from "../linux/memory_file_system.ts";
 import type { Mount } from "../host/mounts/mount_table.ts";
-import { type CheckLine, failed, messageOf, ok, warning } from "./check_line.ts";
+import { type CheckLine, failed, ok, warning } from "./check_line.ts";
+import { messageOf } from "../fault.ts";
 
 const ACCESS_SYMBOLS = {
   access: { parameters: ["buffer", "i32"], result: "i32" },

@@ -1,5 +1,6 @@
 import { formatListenAddress, type ListenAddress } from "../config/listen_address.ts";
-import { type CheckLine, failed, messageOf, ok, warning } from "./check_line.ts";
+import { type CheckLine, failed, ok, warning } from "./check_line.ts";
+import { messageOf } from "../fault.ts";
 
 const NAME = "http";
 const TIMEOUT_MS = 3000;

@@ -10,7 +10,8 @@ import type { Config } from "../config/config.ts";
 import type { KernelFiles } from "../linux/kernel_files.ts";
 import { Errno, type Libc, LibcError } from "../linux/libc.ts";
 import { findOpener } from "../linux/open_files.ts";
-import { type CheckLine, failed, messageOf, ok, warning } from "./check_line.ts";
+import { type CheckLine, failed, ok, warning } from "./check_line.ts";
+import { messageOf } from "../fault.ts";
 
 /** `/proc/PID/comm` of the agent. */
 const AGENT_COMMAND = "qemu-ga-talos";

@@ -1,7 +1,8 @@
+import type { Fault } from "../fault.ts";
 import type { Credentials } from "../talos/credentials/credentials.ts";
 import { findEndpointFault } from "../talos/credentials/credentials_fault.ts";
 import { type Endpoint, EndpointError, formatEndpoint } from "../talos/endpoint.ts";
-import { explainFailure, type Fault } from "../talos/failure_advice.ts";
+import { explainFailure } from "../talos/failure_advice.ts";
 import { MachineClient } from "../talos/machine_client.ts";
 import { confirmOwnNode, type OwnNode, WrongNodeError } from "../talos/own_node.ts";
 import { chooseEndpoints } from "../talos/power_call.ts";
@@ -71,10 +72,7 @@ async function ask(
     if (!trusted) await confirmOwnNode(endpoint, node, () => client.hostname());
     return version;
   } catch (error) {
-    if (error instanceof WrongNodeError) {
-      const [fact = "", remedy] = error.message.split("; ");
-      return { fact, remedy };
-    }
+    if (error instanceof WrongNodeError) return error;
     if (error instanceof TalosError) return explainFailure(error, credentials, new Date());
     throw error;
   }

@@ -54,7 +54,7 @@ export async function call(words: readonly string[]): Promise<number> {
     await using agent = new Agent(config, log, lines, libc, publishNothing);
     // So that guest-fsfreeze-thaw thaws what an agent that was killed has left.
     agent.freezer.takeOver();
-    const reply = await agent.dispatcher.dispatch({ value: request });
+    const reply = await agent.dispatcher.dispatch(agent.dispatcher.parse({ value: request }));
     return show(reply === undefined ? undefined : await readEnvelope(reply));
   }
   if (config.path === undefined) {
@@ -118,6 +118,6 @@ function pretty(value: JsonValue, indent: string): string {
   }
   if (!isJsonObject(value)) return writeJson(value);
   const members = Object.entries(value)
-    .map(([key, member]) => `${writeJson(key)}: ${pretty(member, inner)}`);
+    .map(([key, member]) => `${writeJson(key)}: ${pretty(member ?? null, inner)}`);
   return wrap("{", members, "}");
 }

@@ -1,5 +1,6 @@
 import { checkCapabilities } from "../check/capabilities.ts";
-import { type CheckLine, failed, messageOf } from "../check/check_line.ts";
+import { type CheckLine, failed } from "../check/check_line.ts";
+import { messageOf } from "../fault.ts";
 import { checkClock } from "../check/clock.ts";
 import { checkCredentials } from "../check/credentials.ts";
 import { checkFileSystems, checkStateDirectory } from "../check/file_systems.ts";
@@ -9,7 +10,6 @@ import { checkPort } from "../check/port.ts";
 import { exitStatus, formatJson, formatText } from "../check/report.ts";
 import { checkTalosApi } from "../check/talos_api.ts";
 import { COMMANDS } from "../commands/all.ts";
-import { defaultPolicy } from "../commands/default_policy.ts";
 import type { Config } from "../config/config.ts";
 import { ConfigError } from "../config/config_error.ts";
 import type { ParsedCommandLine } from "../config/getopt.ts";
@@ -137,7 +137,7 @@ async function attempt(
 
 function enabledCommands(config: Config) {
   const lists = { allow: config.allowRpcs, block: config.blockRpcs };
-  const policy = new Policy(lists, defaultPolicy(config.talosconfig));
+  const policy = new Policy(lists, { hasCredentials: config.talosconfig !== undefined });
   return COMMANDS.filter((command) => policy.whyDisabled(command) === undefined);
 }
 

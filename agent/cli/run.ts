@@ -1,5 +1,5 @@
+import { messageOf } from "../fault.ts";
 import { ConfigError } from "../config/config_error.ts";
-import { FreezeMarker } from "../freeze/freeze_marker.ts";
 import { KernelFiles } from "../linux/kernel_files.ts";
 import { Libc } from "../linux/libc.ts";
 import { readMemoryLimit } from "../linux/memory_cgroup.ts";
@@ -13,7 +13,7 @@ import { RepeatLimit } from "../log/repeat_limit.ts";
 import { nextTurn } from "../steps.ts";
 import { hasFlag, loadProcessConfig, parseWords } from "./command_line.ts";
 import { isBackgroundProcess, reportReady, startInBackground } from "../daemon/daemonize.ts";
-import { LazyAgent } from "../daemon/lazy_agent.ts";
+import { Agent } from "../daemon/agent.ts";
 import { lineFormat, LogOutput } from "../daemon/log_output.ts";
 import { openChannel } from "../daemon/open_channel.ts";
 import { giveUpPermissions } from "../daemon/permissions.ts";
@@ -23,7 +23,7 @@ import { onSignals } from "../daemon/signals.ts";
 import type { RestOptions } from "../daemon/background_services.ts";
 import { versionLine } from "../version.ts";
 
-/** Long enough for a hypervisor's first request, which loading would hold up. */
+/** Long enough for a hypervisor's first request, which starting them would delay. */
 const REST_DELAY_MS = 50;
 
 /** The sub-command `run`: serves until a signal ends it. Gives the exit status. */
@@ -63,17 +63,9 @@ export async function run(words: readonly string[]): Promise<number> {
   using _audit = feed.subscribe(auditor(lineLog(format, lines.write), log));
   const { publish } = feed;
   const limits = memoryLimits(readMemoryLimit(files));
-  await using agent = new LazyAgent({
-    lists: { allow: config.allowRpcs, block: config.blockRpcs },
-    log,
-    publish,
-    load: async () => {
-      const { Agent } = await import("../daemon/agent.ts");
-      return new Agent(config, log, lines, libc, publish, limits);
-    },
-  });
+  await using agent = new Agent(config, log, lines, libc, publish, limits);
   // Before the log and the pidfile are opened: they may lie on what the last process left frozen.
-  await thawLeftovers(agent, new FreezeMarker(config.statedir, (path) => files.exists(path)), log);
+  await thawLeftovers(agent, log);
   // Before anything is made that must be removed at the end.
   using _signals = onSignals(log, {
     stop: async () => {
@@ -89,7 +81,7 @@ export async function run(words: readonly string[]): Promise<number> {
   using _pidfile = config.pidfile === undefined ? undefined : new Pidfile(libc, config.pidfile);
   await using channel = openChannel(config, { libc, files, log, publish });
   let portLoopEnded = false;
-  const served = serve(channel, (message) => agent.handlerOf(message), log, publish, {
+  const served = serve(channel, agent.dispatcher, log, publish, {
     ...QEMU_JSON_LIMITS,
     tokenBytes: limits.requestBytes,
     tokenCount: limits.requestTokens,
@@ -120,24 +112,23 @@ function print(text: string): number {
 }
 
 /** Thaws what a process that was killed left frozen. What fails is tried again by the freezer. */
-async function thawLeftovers(agent: LazyAgent, marker: FreezeMarker, log: Log): Promise<void> {
+async function thawLeftovers({ freezer, marker }: Agent, log: Log): Promise<void> {
   if (!marker.isThere()) return;
-  const { freezer } = await agent.whole();
   try {
     await freezer.otherProcessDone();
     if (freezer.takeOver()) await freezer.thaw("start");
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = messageOf(error);
     log.error("cannot thaw what the last process left frozen", { reason });
   }
 }
 
 /** Does what is not needed to serve the hypervisor, a moment after that is served. */
-function startRestLater(agent: LazyAgent, options: Omit<RestOptions, "agent">): AsyncDisposable {
+function startRestLater(agent: Agent, options: Omit<RestOptions, "agent">): AsyncDisposable {
   const stack = new AsyncDisposableStack();
   const start = async (): Promise<void> => {
     const { startRest } = await import("../daemon/background_services.ts");
-    await startRest({ ...options, agent: await agent.whole() }, stack);
+    await startRest({ ...options, agent }, stack);
   };
   let started = Promise.resolve();
   const timer = setTimeout(() => started = start(), REST_DELAY_MS);
@@ -152,7 +143,7 @@ function reopenLog(output: LogOutput, lines: HeldBackLines, log: Log): void {
     lines.sendTo(output);
     log.info("log file reopened");
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = messageOf(error);
     log.error("the last log file stays in use", { reason });
   }
 }

@@ -8,6 +8,7 @@ export const guestPing = defineCommand({
   since: "0.15",
   arguments: {},
   reply: "value",
+  family: "agent",
   whileFrozen: "always",
 }, () => ({}));
 
@@ -18,6 +19,7 @@ export const guestInfo = defineCommand({
   since: "0.15",
   arguments: {},
   reply: "value",
+  family: "agent",
   whileFrozen: "always",
 }, (_values, { version, commandStates }: CommandContext) => ({
   version,
@@ -25,6 +27,6 @@ export const guestInfo = defineCommand({
     name,
     enabled: disabledReason === undefined,
     "success-response": successResponse,
-    ...(disabledReason === undefined ? {} : { "disabled-reason": disabledReason }),
+    "disabled-reason": disabledReason,
   })),
 }));

@@ -6,7 +6,6 @@ import { guestGetFsinfo } from "./file_system.ts";
 import { guestGetCpustats, guestGetLoad, guestGetVcpus, guestSetVcpus } from "./cpu.ts";
 import { guestGetDiskstats } from "./disk_statistics.ts";
 import { guestGetMemoryBlockInfo, guestGetMemoryBlocks, guestSetMemoryBlocks } from "./memory.ts";
-import { tellingKernelErrors } from "./kernel_error.ts";
 import { guestNetworkGetInterfaces, guestNetworkGetRoute } from "./network.ts";
 import { guestExec, guestExecStatus } from "./exec.ts";
 import {
@@ -37,7 +36,8 @@ import {
 } from "./users.ts";
 import { guestFstrim } from "./trim.ts";
 
-const ALL: readonly Command<CommandContext>[] = [
+/** Every command the agent has, in the order in which guest-info lists them. */
+export const COMMANDS: readonly Command<CommandContext>[] = [
   guestSync,
   guestSyncDelimited,
   guestPing,
@@ -82,8 +82,3 @@ const ALL: readonly Command<CommandContext>[] = [
   guestExec,
   guestExecStatus,
 ];
-
-/** Every command the agent has, in the order in which guest-info lists them. */
-export const COMMANDS: readonly Command<CommandContext>[] = ALL.map((command) =>
-  tellingKernelErrors(command)
-);

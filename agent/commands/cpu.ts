@@ -7,7 +7,6 @@ import { defineCommand } from "../protocol/command.ts";
 import type { JsonObject } from "../protocol/json_value.ts";
 import { QapiError } from "../protocol/qapi_error.ts";
 import type { CommandContext } from "./context.ts";
-import { tellKernelErrors } from "./kernel_error.ts";
 
 const LOGICAL_PROCESSOR = struct("GuestLogicalProcessor", {
   "logical-id": required(integer()),
@@ -22,8 +21,9 @@ export const guestGetVcpus = defineCommand({
   since: "1.5",
   arguments: {},
   reply: "value",
+  family: "information",
 }, (_values, { host: { libc, files, roots } }: CommandContext) => {
-  const cpus = tellKernelErrors(() => readVirtualCpus(libc, files, roots.sysfs));
+  const cpus = readVirtualCpus(libc, files, roots.sysfs);
   if (cpus.length === 0) throw new QapiError("guest reported zero VCPUs");
   return cpus.map(({ id, online, canOffline }) => ({
     "logical-id": id,
@@ -42,11 +42,12 @@ export const guestSetVcpus = defineCommand({
   since: "1.5",
   arguments: { vcpus: required(array(LOGICAL_PROCESSOR)) },
   reply: "value",
+  family: "set",
 }, ({ vcpus }, { host }: CommandContext) => {
   let processed = 0;
   for (const { "logical-id": id, online } of vcpus) {
     try {
-      tellKernelErrors(() => setVirtualCpu(host, id, online));
+      setVirtualCpu(host, id, online);
     } catch (error) {
       if (processed === 0) throw error;
       break;
@@ -63,9 +64,10 @@ export const guestGetCpustats = defineCommand({
   since: "7.1",
   arguments: {},
   reply: "value",
+  family: "information",
 }, (_values, { host }: CommandContext) =>
   parseCpuStatistics(
-    tellKernelErrors(() => host.files.readText(`${host.roots.procfs}/stat`)),
+    host.files.readText(`${host.roots.procfs}/stat`),
   ).map(statisticsReply));
 
 /** QAPI guest-get-load. */
@@ -75,8 +77,9 @@ export const guestGetLoad = defineCommand({
   since: "10.0",
   arguments: {},
   reply: "value",
+  family: "information",
 }, (_values, { host }: CommandContext) => {
-  const text = tellKernelErrors(() => host.files.readText(`${host.roots.procfs}/loadavg`));
+  const text = host.files.readText(`${host.roots.procfs}/loadavg`);
   const load = parseLoadAverage(text);
   if (load === undefined) throw new QapiError("cannot query load average");
   return { load1m: load.oneMinute, load5m: load.fiveMinutes, load15m: load.fifteenMinutes };
@@ -98,11 +101,11 @@ function statisticsReply(times: CpuStatistics): JsonObject {
     nice: times.nice,
     system: times.system,
     idle: times.idle,
-    ...(times.iowait === undefined ? {} : { iowait: times.iowait }),
-    ...(times.irq === undefined ? {} : { irq: times.irq }),
-    ...(times.softirq === undefined ? {} : { softirq: times.softirq }),
-    ...(times.steal === undefined ? {} : { steal: times.steal }),
-    ...(times.guest === undefined ? {} : { guest: times.guest }),
-    ...(times.guestNice === undefined ? {} : { guestnice: times.guestNice }),
+    iowait: times.iowait,
+    irq: times.irq,
+    softirq: times.softirq,
+    steal: times.steal,
+    guest: times.guest,
+    guestnice: times.guestNice,
   };
 }

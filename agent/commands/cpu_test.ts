@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { plainResult } from "../../tests/harness/plain_result.ts";
+import { FaultError } from "../fault.ts";
 import { Errno, LibcError } from "../linux/libc.ts";
 import { QapiError } from "../protocol/qapi_error.ts";
 import { FixtureHost } from "../../tests/harness/fixtures/host.ts";
@@ -31,7 +33,7 @@ Deno.test("a host without processors in sysfs is an error", async () => {
   const path = `${host.path}/${CPUS}`;
   assert.throws(
     () => guestGetVcpus.execute({}, host.context),
-    new QapiError(`failed to list entries: ${path}: No such file or directory`),
+    { message: `failed to list entries: ${path}: No such file or directory` },
   );
   await host.plant({ [`${CPUS}/online`]: "0\n" });
   assert.throws(
@@ -67,7 +69,7 @@ Deno.test("the first processor's failure is told in qemu-ga's words", async () =
   const failing = (id: bigint, online: boolean) => () =>
     guestSetVcpus.execute({ vcpus: [{ "logical-id": id, online }] }, host.context);
   const message = (text: string) => (error: unknown) => {
-    assert.ok(error instanceof QapiError);
+    assert.ok(error instanceof QapiError || error instanceof FaultError);
     assert.equal(error.message, text);
     return true;
   };
@@ -85,7 +87,7 @@ Deno.test("what the kernel refuses to write is told with the reason", async () =
   const vcpus = [{ "logical-id": 10n, online: false }];
   assert.throws(
     () => guestSetVcpus.execute({ vcpus }, host.context),
-    /^QapiError: write online: Device or resource busy$/,
+    { message: "write online: Device or resource busy" },
   );
 });
 
@@ -94,7 +96,7 @@ Deno.test("processor times are milliseconds; newer columns are left out when the
     "proc/stat": "cpu  9 9 9 9 9 9 9 9 9 9\n" +
       "cpu0 1 2 3 9007199254740993 5 6 7 8 9 10\ncpu12 1 2 3 4 5\ncpu13 1 2 3\nintr 5 0 7\n",
   });
-  assert.deepEqual(guestGetCpustats.execute({}, host.context), [
+  assert.deepEqual(plainResult(await guestGetCpustats.execute({}, host.context)), [
     {
       type: "linux",
       cpu: 0n,
@@ -116,8 +118,8 @@ Deno.test("processor times are milliseconds; newer columns are left out when the
 Deno.test("load averages are numbers, and a missing file is a foreseen failure", async () => {
   await using host = await FixtureHost.create();
   const { context } = host;
-  assert.throws(() => guestGetLoad.execute({}, context), QapiError);
-  assert.throws(() => guestGetCpustats.execute({}, context), QapiError);
+  assert.throws(() => guestGetLoad.execute({}, context), FaultError);
+  assert.throws(() => guestGetCpustats.execute({}, context), FaultError);
   await host.plant({ "proc/loadavg": "0.04 12.50 100.00 1/86 5692\n" });
   assert.deepEqual(guestGetLoad.execute({}, context), { load1m: 0.04, load5m: 12.5, load15m: 100 });
   await host.plant({ "proc/loadavg": "0.04 x\n" });

@@ -6,7 +6,6 @@ import {
 import { defineCommand } from "../protocol/command.ts";
 import type { JsonObject } from "../protocol/json_value.ts";
 import type { CommandContext } from "./context.ts";
-import { tellKernelErrors } from "./kernel_error.ts";
 
 /** QAPI guest-get-diskstats. */
 export const guestGetDiskstats = defineCommand({
@@ -15,9 +14,10 @@ export const guestGetDiskstats = defineCommand({
   since: "7.1",
   arguments: {},
   reply: "value",
+  family: "information",
 }, (_values, { host }: CommandContext) =>
   parseDiskStatistics(
-    tellKernelErrors(() => host.files.readText(`${host.roots.procfs}/diskstats`)),
+    host.files.readText(`${host.roots.procfs}/diskstats`),
   ).map((disk) => ({
     name: disk.name,
     major: disk.major,
@@ -26,28 +26,23 @@ export const guestGetDiskstats = defineCommand({
   })));
 
 function statisticsReply(disk: DiskStatistics): JsonObject {
-  const reply: Reply = {};
-  addRequests(reply, "read", disk.read);
-  addRequests(reply, "write", disk.write);
-  add(reply, "ios-pgr", disk.inProgress);
-  add(reply, "total-ticks", disk.totalTicks);
-  add(reply, "weight-ticks", disk.weightTicks);
-  addRequests(reply, "discard", disk.discard);
-  add(reply, "flush-ios", disk.flushIos);
-  add(reply, "flush-ticks", disk.flushTicks);
-  return reply;
+  return {
+    ...requestCounters("read", disk.read),
+    ...requestCounters("write", disk.write),
+    "ios-pgr": disk.inProgress,
+    "total-ticks": disk.totalTicks,
+    "weight-ticks": disk.weightTicks,
+    ...requestCounters("discard", disk.discard),
+    "flush-ios": disk.flushIos,
+    "flush-ticks": disk.flushTicks,
+  };
 }
 
-type Reply = Record<string, number | bigint>;
-
-function addRequests(reply: Reply, kind: string, counters: RequestCounters | undefined): void {
-  if (counters === undefined) return;
-  add(reply, `${kind}-ios`, counters.ios);
-  add(reply, `${kind}-merges`, counters.merges);
-  add(reply, `${kind}-sectors`, counters.sectors);
-  add(reply, `${kind}-ticks`, counters.ticks);
-}
-
-function add(reply: Reply, name: string, counter: number | bigint | undefined): void {
-  if (counter !== undefined) reply[name] = counter;
+function requestCounters(kind: string, counters: RequestCounters | undefined): JsonObject {
+  return {
+    [`${kind}-ios`]: counters?.ios,
+    [`${kind}-merges`]: counters?.merges,
+    [`${kind}-sectors`]: counters?.sectors,
+    [`${kind}-ticks`]: counters?.ticks,
+  };
 }

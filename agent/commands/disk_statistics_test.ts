@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
+import { plainResult } from "../../tests/harness/plain_result.ts";
 import { FixtureHost } from "../../tests/harness/fixtures/host.ts";
 import { guestGetDiskstats } from "./disk_statistics.ts";
 
 async function statsOf(...lines: readonly string[]): Promise<unknown> {
   await using host = await FixtureHost.create({ "proc/diskstats": `${lines.join("\n")}\n` });
-  return guestGetDiskstats.execute({}, host.context);
+  return plainResult(await guestGetDiskstats.execute({}, host.context));
 }
 
 const BASE = {

@@ -23,6 +23,7 @@ export const guestGetDisks = defineCommand({
   since: "5.2",
   arguments: {},
   reply: "value",
+  family: "information",
   mayTakeLong: true,
 }, async (_values, { host }: CommandContext) => {
   const { files, libc, roots: { sysfs } } = host;
@@ -55,9 +56,9 @@ export function diskAddressReply(address: DiskAddress): JsonObject {
     bus: address.bus,
     target: address.target,
     unit: address.unit,
-    ...(serial === undefined ? {} : { serial }),
+    serial,
     dev: address.device,
-    ...(ccwAddress === undefined ? {} : { "ccw-address": { ...ccwAddress } }),
+    "ccw-address": ccwAddress && { ...ccwAddress },
   };
 }
 
@@ -70,10 +71,10 @@ async function diskReply(host: Host, disk: BlockDevice): Promise<JsonObject> {
   return {
     name: devicePath(disk),
     partition: false,
-    ...(slaves === undefined ? {} : { dependencies: slaves.map((slave) => devicePath(slave)) }),
-    ...(address === undefined ? {} : { address: diskAddressReply(address) }),
-    ...(alias === undefined ? {} : { alias }),
-    ...(health === undefined ? {} : { smart: healthReply(health) }),
+    dependencies: slaves?.map((slave) => devicePath(slave)),
+    address: address && diskAddressReply(address),
+    alias,
+    smart: health && healthReply(health),
   };
 }
 

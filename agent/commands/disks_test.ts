@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { plainResult } from "../../tests/harness/plain_result.ts";
 import { Host } from "../host/host.ts";
 import { KernelFiles } from "../linux/kernel_files.ts";
 import { Libc } from "../linux/libc.ts";
@@ -28,7 +29,8 @@ async function onHost<T>(
 
 async function disks(tree: FixtureTree): Promise<JsonValue> {
   // The command uses nothing else of its context.
-  return await onHost(tree, (host) => guestGetDisks.execute({}, { host } as CommandContext));
+  const run = (host: Host) => guestGetDisks.execute({}, { host } as CommandContext);
+  return plainResult(await onHost(tree, run));
 }
 
 function mountOf(major: number, minor: number): Mount {
@@ -50,7 +52,10 @@ async function fileSystem(
   major: number,
   minor: number,
 ): Promise<JsonObject> {
-  return await onHost(tree, (host) => fileSystemReply(host, mountOf(major, minor)));
+  return await onHost(
+    tree,
+    (host) => plainResult(fileSystemReply(host, mountOf(major, minor))),
+  );
 }
 
 function pci(bus: number, slot: number, func = 0, domain = 0): JsonObject {

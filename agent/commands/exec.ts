@@ -1,11 +1,4 @@
-import {
-  CAPTURE_MODES,
-  type CaptureMode,
-  InputTooLargeError,
-  type ProcessResult,
-  SpawnError,
-} from "../guest/processes.ts";
-import { LibcError } from "../linux/libc.ts";
+import { CAPTURE_MODES, type CaptureMode, type ProcessResult } from "../guest/processes.ts";
 import {
   alternate,
   array,
@@ -19,7 +12,7 @@ import {
 } from "../protocol/argument_type.ts";
 import { decodeBase64 } from "../protocol/base64.ts";
 import { type BytesMembers, ResultWithBytes } from "../protocol/command_result.ts";
-import { defineCommand } from "../protocol/command.ts";
+import { type AccessRule, defineCommand } from "../protocol/command.ts";
 import { QapiError } from "../protocol/qapi_error.ts";
 import { inTurns } from "../steps.ts";
 import type { CommandContext } from "./context.ts";
@@ -28,6 +21,11 @@ type ExecContext = Pick<CommandContext, "guestProcesses">;
 
 /** What Linux takes with its default limit of the stack, a quarter of that (execve(2)). */
 const MOST_ARGUMENT_CHARACTERS = 2 * 1024 * 1024;
+
+const PROGRAMS: AccessRule = {
+  access: "blocked",
+  reason: "the hypervisor may not run programs on the node",
+};
 
 /** QAPI GuestExecCaptureOutput: a mode, or true for `separated` and false for `none`. */
 const CAPTURE_OUTPUT = alternate("GuestExecCaptureOutput", {
@@ -48,6 +46,8 @@ export const guestExec = defineCommand({
     "capture-output": optional(CAPTURE_OUTPUT),
   },
   reply: "value",
+  family: "exec",
+  byDefault: PROGRAMS,
 }, async (values, { guestProcesses }: ExecContext) => {
   const { path, arg: args = [], env, "input-data": inputData, "capture-output": capture } = values;
   const texts = [path, ...args, ...env ?? []];
@@ -68,20 +68,10 @@ export const guestExec = defineCommand({
       throw new QapiError("path, arg and env cannot contain the character NUL");
     }
   }
-  try {
-    const pid = guestProcesses.start({ path, args, env, input, capture: captureMode(capture) });
-    // The input is the program's now.
-    stack.move();
-    return { pid };
-  } catch (error) {
-    if (
-      error instanceof SpawnError || error instanceof InputTooLargeError ||
-      error instanceof LibcError
-    ) {
-      throw new QapiError(error.message, "GenericError", { cause: error });
-    }
-    throw error;
-  }
+  const pid = guestProcesses.start({ path, args, env, input, capture: captureMode(capture) });
+  // The input is the program's now.
+  stack.move();
+  return { pid };
 });
 
 /** QAPI guest-exec-status. The result of a program is given once. */
@@ -91,6 +81,9 @@ export const guestExecStatus = defineCommand({
   since: "2.5",
   arguments: { pid: required(integer()) },
   reply: "value",
+  family: "exec",
+  readsOnly: true,
+  byDefault: PROGRAMS,
 }, ({ pid }, { guestProcesses }: ExecContext) => {
   const status = guestProcesses.status(Number(pid));
   if (status === undefined) throw new QapiError("Invalid parameter 'pid'");
@@ -106,8 +99,8 @@ function resultReply(result: ProcessResult): ResultWithBytes {
   const { exitCode, signal, stdout, stderr } = result;
   const members: BytesMembers = {
     exited: true,
-    ...(exitCode === undefined ? {} : { exitcode: exitCode }),
-    ...(signal === undefined ? {} : { signal }),
+    exitcode: exitCode,
+    signal,
     ...outputMembers("out", stdout),
     ...outputMembers("err", stderr),
   };

@@ -21,6 +21,7 @@ export const guestGetFsinfo = defineListCommand({
   since: "2.2",
   arguments: {},
   reply: "value",
+  family: "information",
 }, (_values, { host }: CommandContext) => fileSystemReplies(host));
 
 function* fileSystemReplies(host: Host): Generator<ItemStep, void, void> {
@@ -39,11 +40,9 @@ export function fileSystemReply(host: Host, mount: Mount): JsonObject {
     name: device?.name ?? `${major}:${minor}`,
     mountpoint: mount.mountPoint,
     type: mount.fileSystemType,
-    ...(usage === undefined ? {} : {
-      "used-bytes": usage.used,
-      "total-bytes": usage.total,
-      "total-bytes-privileged": usage.totalPrivileged,
-    }),
+    "used-bytes": usage?.used,
+    "total-bytes": usage?.total,
+    "total-bytes-privileged": usage?.totalPrivileged,
     disk: device === undefined
       ? []
       : diskAddresses(files, host.diskSerials, device).map((address) => diskAddressReply(address)),

@@ -1,5 +1,4 @@
-import { type GuestFile, GuestFileError, Whence } from "../guest/files.ts";
-import { LibcError } from "../linux/libc.ts";
+import { type GuestFile, Whence } from "../guest/files.ts";
 import {
   alternate,
   base64,
@@ -11,7 +10,7 @@ import {
 } from "../protocol/argument_type.ts";
 import { decodeBase64 } from "../protocol/base64.ts";
 import { ResultWithBytes } from "../protocol/command_result.ts";
-import { defineCommand } from "../protocol/command.ts";
+import { type AccessRule, defineCommand } from "../protocol/command.ts";
 import { QapiError } from "../protocol/qapi_error.ts";
 import { inTurns } from "../steps.ts";
 import type { CommandContext } from "./context.ts";
@@ -20,6 +19,11 @@ type FilesContext = Pick<CommandContext, "guestFiles">;
 
 const DEFAULT_COUNT = 4096n;
 const MAXIMUM_COUNT = 48n * 1024n * 1024n;
+
+const HOST_FILES: AccessRule = {
+  access: "blocked",
+  reason: "the node's files are closed to the hypervisor",
+};
 
 /** QAPI GuestFileWhence: the names, or numbers of the agent's own, which are lseek(2)'s here. */
 const WHENCE = alternate("GuestFileWhence", {
@@ -34,9 +38,11 @@ export const guestFileOpen = defineCommand({
   since: "0.15",
   arguments: { path: required(string()), mode: optional(string()) },
   reply: "value",
+  family: "file",
+  byDefault: HOST_FILES,
   mayTakeLong: true,
 }, ({ path, mode = "r" }, { guestFiles }: FilesContext) => {
-  return withClientErrors(() => guestFiles.open(path, mode));
+  return guestFiles.open(path, mode);
 });
 
 /** QAPI guest-file-close. */
@@ -46,9 +52,11 @@ export const guestFileClose = defineCommand({
   since: "0.15",
   arguments: { handle: required(integer()) },
   reply: "value",
+  family: "file",
+  byDefault: HOST_FILES,
   mayTakeLong: true,
 }, async ({ handle }, { guestFiles }: FilesContext) => {
-  if (!await withClientErrors(() => guestFiles.close(handle))) throw unknownHandle(handle);
+  if (!await guestFiles.close(handle)) throw unknownHandle(handle);
   return {};
 });
 
@@ -61,11 +69,13 @@ export const guestFileRead = defineCommand({
   since: "0.15",
   arguments: { handle: required(integer()), count: optional(integer()) },
   reply: "value",
+  family: "file",
+  byDefault: HOST_FILES,
   mayTakeLong: true,
 }, async ({ handle, count = DEFAULT_COUNT }, { guestFiles }: FilesContext) => {
   const file = guestFiles.find(handle) ?? fail(unknownHandle(handle));
   if (count < 0n || count > MAXIMUM_COUNT) throw invalidCount(count);
-  const { bytes, eof } = await withClientErrors(() => file.read(Number(count)));
+  const { bytes, eof } = await file.read(Number(count));
   return new ResultWithBytes(
     { count: bytes.length, "buf-b64": bytes, eof },
     () => bytes[Symbol.dispose](),
@@ -86,6 +96,8 @@ export const guestFileWrite = defineCommand({
     count: optional(integer()),
   },
   reply: "value",
+  family: "file",
+  byDefault: HOST_FILES,
   mayTakeLong: true,
 }, async ({ handle, "buf-b64": text, count }, { guestFiles }: FilesContext) => {
   const file = guestFiles.find(handle) ?? fail(unknownHandle(handle));
@@ -93,7 +105,7 @@ export const guestFileWrite = defineCommand({
   const { bytes } = decoded;
   if (count !== undefined && (count < 0n || count > bytes.length)) throw invalidCount(count);
   const wanted = bytes.subarray(0, Number(count ?? bytes.length));
-  const written = await withClientErrors(() => file.write(wanted));
+  const written = await file.write(wanted);
   return { count: written, eof: false };
 });
 
@@ -108,9 +120,11 @@ export const guestFileSeek = defineCommand({
     whence: required(WHENCE),
   },
   reply: "value",
+  family: "file",
+  byDefault: HOST_FILES,
 }, async ({ handle, offset, whence }, { guestFiles }: FilesContext) => {
   const file = guestFiles.find(handle) ?? fail(unknownHandle(handle));
-  const position = await withClientErrors(() => file.seek(offset, whenceCode(whence)));
+  const position = await file.seek(offset, whenceCode(whence));
   return { position, eof: false };
 });
 
@@ -121,6 +135,8 @@ export const guestFileFlush = defineCommand({
   since: "0.15",
   arguments: { handle: required(integer()) },
   reply: "value",
+  family: "file",
+  byDefault: HOST_FILES,
   mayTakeLong: true,
 }, ({ handle }, { guestFiles }: FilesContext) => {
   if (guestFiles.find(handle) === undefined) throw unknownHandle(handle);
@@ -143,16 +159,4 @@ function invalidCount(count: bigint): QapiError {
 
 function fail(error: QapiError): never {
   throw error;
-}
-
-/** Gives the client the errors of opening a file and of the system. */
-async function withClientErrors<T>(action: () => T | Promise<T>): Promise<T> {
-  try {
-    return await action();
-  } catch (error) {
-    if (error instanceof LibcError || error instanceof GuestFileError) {
-      throw new QapiError(error.message, "GenericError", { cause: error });
-    }
-    throw error;
-  }
 }

@@ -1,6 +1,5 @@
 import { array, optional, string } from "../protocol/argument_type.ts";
 import { defineCommand } from "../protocol/command.ts";
-import { QapiError } from "../protocol/qapi_error.ts";
 import type { CommandContext } from "./context.ts";
 
 /** QAPI guest-fsfreeze-status. */
@@ -10,6 +9,8 @@ export const guestFsfreezeStatus = defineCommand({
   since: "0.15",
   arguments: {},
   reply: "value",
+  family: "freeze",
+  readsOnly: true,
   whileFrozen: "always",
 }, (_values, { freezer }: CommandContext) => freezer.state === "thawed" ? "thawed" : "frozen");
 
@@ -21,9 +22,10 @@ export const guestFsfreezeFreeze = defineCommand({
   since: "0.15",
   arguments: {},
   reply: "value",
+  family: "freeze",
   mayTakeLong: true,
   capability: "CAP_SYS_ADMIN",
-}, async (_values, { freezer }: CommandContext) => await count(freezer.freeze()));
+}, async (_values, { freezer }: CommandContext) => BigInt(await freezer.freeze()));
 
 /** QAPI guest-fsfreeze-freeze-list. */
 export const guestFsfreezeFreezeList = defineCommand(
@@ -33,10 +35,11 @@ export const guestFsfreezeFreezeList = defineCommand(
     since: "2.2",
     arguments: { mountpoints: optional(array(string())) },
     reply: "value",
+    family: "freeze",
     mayTakeLong: true,
     capability: "CAP_SYS_ADMIN",
   },
-  async ({ mountpoints }, { freezer }: CommandContext) => await count(freezer.freeze(mountpoints)),
+  async ({ mountpoints }, { freezer }: CommandContext) => BigInt(await freezer.freeze(mountpoints)),
 );
 
 /** QAPI guest-fsfreeze-thaw. */
@@ -46,16 +49,8 @@ export const guestFsfreezeThaw = defineCommand({
   since: "0.15",
   arguments: {},
   reply: "value",
+  family: "freeze",
   mayTakeLong: true,
   capability: "CAP_SYS_ADMIN",
   whileFrozen: "always",
-}, async (_values, { freezer }: CommandContext) => await count(freezer.thaw("command")));
-
-async function count(operation: Promise<number>): Promise<bigint> {
-  try {
-    return BigInt(await operation);
-  } catch (error) {
-    if (!(error instanceof Error)) throw error;
-    throw new QapiError(error.message, "GenericError", { cause: error });
-  }
-}
+}, async (_values, { freezer }: CommandContext) => BigInt(await freezer.thaw("command")));

@@ -7,7 +7,6 @@ import { FixtureHost } from "../../tests/harness/fixtures/host.ts";
 import { LogRecorder } from "../../tests/harness/log_recorder.ts";
 import { COMMANDS } from "./all.ts";
 import type { CommandContext } from "./context.ts";
-import { DEFAULT_POLICY } from "./default_policy.ts";
 import { replyBytes } from "../../tests/harness/reply_bytes.ts";
 
 type FreezerOfTest = {
@@ -32,8 +31,8 @@ class Agent implements AsyncDisposable {
 
   private constructor(host: FixtureHost, block: readonly string[]) {
     this.#host = host;
-    const frozen = () => this.freezer.state !== "thawed";
-    const policy = new Policy({ allow: undefined, block }, DEFAULT_POLICY, frozen);
+    const isFrozen = () => this.freezer.state !== "thawed";
+    const policy = new Policy({ allow: undefined, block }, { isFrozen });
     this.#dispatcher = new Dispatcher(
       COMMANDS,
       policy,
@@ -58,7 +57,8 @@ class Agent implements AsyncDisposable {
   }
 
   async call(execute: string, members: Record<string, string | bigint | string[]> = {}) {
-    const reply = await this.#dispatcher.dispatch({ value: { execute, arguments: members } });
+    const request = this.#dispatcher.parse({ value: { execute, arguments: members } });
+    const reply = await this.#dispatcher.dispatch(request);
     return new TextDecoder().decode(await replyBytes(reply)).replace("\ufffd", "");
   }
 

@@ -18,7 +18,6 @@ import {
 import { defineCommand } from "../protocol/command.ts";
 import { QapiError } from "../protocol/qapi_error.ts";
 import type { CommandContext } from "./context.ts";
-import { tellKernelErrors } from "./kernel_error.ts";
 
 const MEMORY_BLOCK = struct("GuestMemoryBlock", {
   "phys-index": required(unsignedInteger()),
@@ -41,9 +40,10 @@ export const guestGetMemoryBlocks = defineCommand({
   since: "2.3",
   arguments: {},
   reply: "value",
+  family: "information",
 }, (_values, { host }: CommandContext) => {
   const { files, roots } = host;
-  const blocks = tellKernelErrors(() => readMemoryBlocks(files, roots.sysfs, host.kernelRelease()));
+  const blocks = readMemoryBlocks(files, roots.sysfs, host.kernelRelease());
   if (blocks.length === 0 && hasMemoryBlocks(files, roots.sysfs)) {
     throw new QapiError("guest reported zero memory blocks!");
   }
@@ -62,6 +62,7 @@ export const guestSetMemoryBlocks = defineCommand(
     since: "2.3",
     arguments: { "mem-blks": required(array(MEMORY_BLOCK)) },
     reply: "value",
+    family: "set",
   },
   ({ "mem-blks": blocks }, { host }: CommandContext) =>
     blocks.map(({ "phys-index": index, online }) => ({
@@ -77,8 +78,9 @@ export const guestGetMemoryBlockInfo = defineCommand({
   since: "2.3",
   arguments: {},
   reply: "value",
+  family: "information",
 }, (_values, { host: { libc, files, roots } }: CommandContext) => ({
-  size: tellKernelErrors(() => readMemoryBlockSize(libc, files, roots.sysfs)),
+  size: readMemoryBlockSize(libc, files, roots.sysfs),
 }));
 
 function setMemoryBlock(host: Host, index: bigint, online: boolean): BlockResponse {

@@ -18,6 +18,7 @@ export const guestNetworkGetInterfaces = defineListCommand(
     since: "1.1",
     arguments: {},
     reply: "value",
+    family: "information",
   },
   (_values, { host, interfaces }: CommandContext) =>
     interfaceReplies(host, (name) => isReported(name, interfaces)),
@@ -31,6 +32,7 @@ export const guestNetworkGetRoute = defineListCommand(
     since: "9.1",
     arguments: {},
     reply: "value",
+    family: "information",
   },
   (_values, { host }: CommandContext) => routeReplies(host),
 );
@@ -65,15 +67,15 @@ function* routeReplies({ files, roots }: Host): Generator<ItemStep, void, void> 
 function interfaceReply(entry: NetworkInterface): JsonObject {
   return {
     name: entry.name,
-    ...(entry.hardwareAddress === undefined ? {} : { "hardware-address": entry.hardwareAddress }),
-    ...(entry.addresses.length === 0 ? {} : {
-      "ip-addresses": entry.addresses.map(({ family, address, prefix }) => ({
+    "hardware-address": entry.hardwareAddress,
+    "ip-addresses": entry.addresses.length === 0
+      ? undefined
+      : entry.addresses.map(({ family, address, prefix }) => ({
         "ip-address": address,
         "ip-address-type": family === "IPv4" ? "ipv4" : "ipv6",
         prefix,
       })),
-    }),
-    ...(entry.statistics === undefined ? {} : { statistics: statisticsReply(entry.statistics) }),
+    statistics: entry.statistics && statisticsReply(entry.statistics),
   };
 }
 

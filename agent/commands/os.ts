@@ -1,5 +1,4 @@
 import { defineCommand } from "../protocol/command.ts";
-import type { JsonValue } from "../protocol/json_value.ts";
 import type { CommandContext } from "./context.ts";
 
 /** QAPI guest-get-host-name. */
@@ -9,6 +8,7 @@ export const guestGetHostName = defineCommand({
   since: "2.10",
   arguments: {},
   reply: "value",
+  family: "information",
 }, (_values, { host }: CommandContext) => ({ "host-name": host.hostName() }));
 
 /** QAPI guest-get-osinfo. */
@@ -18,9 +18,10 @@ export const guestGetOsinfo = defineCommand({
   since: "2.10",
   arguments: {},
   reply: "value",
+  family: "information",
 }, (_values, { host }: CommandContext) => {
   const { kernelRelease, kernelVersion, machine, release } = host.osInfo();
-  return present({
+  return {
     "kernel-release": kernelRelease,
     "kernel-version": kernelVersion,
     machine,
@@ -31,14 +32,5 @@ export const guestGetOsinfo = defineCommand({
     "version-id": release.versionId,
     variant: release.variant,
     "variant-id": release.variantId,
-  });
+  };
 });
-
-/** The members that have a value: QAPI leaves optional ones out. */
-function present(members: Record<string, JsonValue | undefined>): JsonValue {
-  const result: Record<string, JsonValue> = {};
-  for (const [name, value] of Object.entries(members)) {
-    if (value !== undefined) result[name] = value;
-  }
-  return result;
-}

@@ -1,3 +1,4 @@
+import { messageOf } from "../fault.ts";
 import { optional, string } from "../protocol/argument_type.ts";
 import { defineCommand } from "../protocol/command.ts";
 import { QapiError } from "../protocol/qapi_error.ts";
@@ -16,6 +17,8 @@ export const guestShutdown = defineCommand({
   since: "0.15",
   arguments: { mode: optional(string()) },
   reply: "none",
+  family: "power",
+  callsTalos: true,
   mayTakeLong: true,
   whileFrozen: "as-allowed",
 }, async ({ mode = "powerdown" }, { power, freezer }: ShutdownContext) => {
@@ -28,7 +31,7 @@ export const guestShutdown = defineCommand({
     await freezer.thaw("shutdown");
     await power.request(action);
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = messageOf(error);
     throw new QapiError(`guest-shutdown (${mode}) failed: ${reason}`, "GenericError", {
       cause: error,
     });

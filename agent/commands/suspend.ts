@@ -33,7 +33,7 @@ function suspendCommand(
   state: SleepState | undefined,
 ): Command<CommandContext> {
   return defineCommand(
-    { name, summary, since: "1.1", arguments: {}, reply: "none" },
+    { name, summary, since: "1.1", arguments: {}, reply: "none", family: "power" },
     (_values, { host: { files, libc, roots } }: CommandContext) => {
       if (state === undefined || !hasSleepState(files, roots.sysfs, state)) {
         throw new QapiError(NOT_SUPPORTED);

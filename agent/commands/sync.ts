@@ -8,7 +8,8 @@ export const guestSync = defineCommand({
   since: "0.15",
   arguments: { id: required(integer()) },
   reply: "value",
-  unblockable: true,
+  family: "agent",
+  isSync: true,
 }, (values) => values.id);
 
 /** QAPI guest-sync-delimited. Proxmox VE has it before each command, and understands no error there. */
@@ -18,5 +19,6 @@ export const guestSyncDelimited = defineCommand({
   since: "1.1",
   arguments: { id: required(integer()) },
   reply: "delimited",
-  unblockable: true,
+  family: "agent",
+  isSync: true,
 }, (values) => values.id);

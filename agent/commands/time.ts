@@ -18,6 +18,7 @@ export const guestGetTime = defineCommand({
   since: "1.5",
   arguments: {},
   reply: "value",
+  family: "information",
 }, (_values, { host }: CommandContext) => host.time());
 
 /**
@@ -31,6 +32,8 @@ export const guestSetTime = defineCommand({
   since: "1.5",
   arguments: { time: optional(integer()) },
   reply: "value",
+  family: "set",
+  byDefault: { access: "blocked", reason: "Talos owns the clock" },
   capability: "CAP_SYS_TIME",
 }, ({ time }, { host }: CommandContext) => {
   const { libc } = host;
@@ -59,6 +62,7 @@ export const guestGetTimezone = defineCommand({
   since: "2.10",
   arguments: {},
   reply: "value",
+  family: "information",
 }, (_values, { host }: CommandContext) => {
   const { zone, offset } = host.timeZone();
   return { zone, offset };

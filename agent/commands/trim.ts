@@ -9,6 +9,7 @@ export const guestFstrim = defineCommand({
   since: "1.2",
   arguments: { minimum: optional(integer()) },
   reply: "value",
+  family: "trim",
   mayTakeLong: true,
   capability: "CAP_SYS_ADMIN",
 }, async ({ minimum = 0n }, { trim }: CommandContext) => {

@@ -1,3 +1,4 @@
+import { messageOf } from "../fault.ts";
 import type { Config } from "./config.ts";
 import { ConfigError } from "./config_error.ts";
 import type { ParsedCommandLine } from "./getopt.ts";
@@ -93,7 +94,7 @@ async function textsOfFile(
   try {
     text = sources.readTextFile(path);
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = messageOf(error);
     const name = namedBy === undefined ? path : `${path} that ${namedBy} names`;
     throw new ConfigError(`cannot read the configuration file ${name}: ${reason}`);
   }

@@ -1,3 +1,4 @@
+import { messageOf } from "../fault.ts";
 import type { DocumentOptions, SchemaOptions } from "yaml";
 import { ConfigError } from "./config_error.ts";
 
@@ -25,7 +26,7 @@ export async function parseYamlFile(text: string, path: string): Promise<Map<str
   try {
     document = parse(text, AS_WRITTEN);
   } catch (error) {
-    const [reason = ""] = (error instanceof Error ? error.message : String(error)).split("\n");
+    const [reason = ""] = (messageOf(error)).split("\n");
     throw new ConfigError(`${path}: ${reason}`);
   }
   if (document === null || document === undefined) return new Map();

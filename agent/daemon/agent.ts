@@ -1,6 +1,5 @@
 import { COMMANDS } from "../commands/all.ts";
 import type { CommandContext } from "../commands/context.ts";
-import { defaultPolicy } from "../commands/default_policy.ts";
 import type { Config } from "../config/config.ts";
 import { KernelFileSystemCalls } from "../freeze/file_system_calls.ts";
 import { FreezeMarker } from "../freeze/freeze_marker.ts";
@@ -36,6 +35,7 @@ export class Agent implements AsyncDisposable {
   readonly power: TalosPower;
   readonly freezer: Freezer;
   readonly guardLock: GuardLock;
+  readonly marker: FreezeMarker;
   readonly #host: Host;
   readonly #guestFiles: GuestFiles;
   readonly #guestProcesses: GuestProcesses;
@@ -92,11 +92,12 @@ export class Agent implements AsyncDisposable {
     const calls = new KernelFileSystemCalls(this.libc);
     const exists = (path: string) => this.files.exists(path);
     this.guardLock = new GuardLock(this.libc, config.statedir);
+    this.marker = new FreezeMarker(config.statedir, exists);
     this.freezer = new Freezer({
       mounts,
       allMounts: () => atOnce(host.blockDeviceMounts({ include: ["*"], exclude: [] })),
       calls,
-      marker: new FreezeMarker(config.statedir, exists),
+      marker: this.marker,
       lastFreeze: new LastFreezeFile(config.statedir, exists),
       guard: this.guardLock,
       hook: config.fsfreezeHook === undefined ? undefined : fsfreezeHook(config.fsfreezeHook),
@@ -109,8 +110,10 @@ export class Agent implements AsyncDisposable {
     });
     const { signal } = this.#stopping;
     const lists = { allow: config.allowRpcs, block: config.blockRpcs };
-    const defaults = defaultPolicy(config.talosconfig);
-    const policy = new Policy(lists, defaults, () => this.freezer.state !== "thawed");
+    const policy = new Policy(lists, {
+      isFrozen: () => this.freezer.state !== "thawed",
+      hasCredentials: config.talosconfig !== undefined,
+    });
     this.dispatcher = new Dispatcher<CommandContext>(
       COMMANDS,
       policy,

@@ -1,3 +1,4 @@
+import { messageOf } from "../fault.ts";
 import type { Config } from "../config/config.ts";
 import { isInMemory } from "../linux/memory_file_system.ts";
 import { processStatistics } from "../linux/process_statistics.ts";
@@ -73,7 +74,7 @@ function reportStateDirectory(agent: Agent, { statedir }: Config, log: Log): voi
     if (isInMemory(agent.libc, statedir)) return;
     log.warn("the state directory should be on a tmpfs", { statedir });
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = messageOf(error);
     log.warn("guest-fsfreeze-freeze will not work without a state directory", { reason });
   }
 }

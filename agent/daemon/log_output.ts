@@ -1,3 +1,4 @@
+import { messageOf } from "../fault.ts";
 import type { Config } from "../config/config.ts";
 import { ConfigError } from "../config/config_error.ts";
 import type { Libc } from "../linux/libc.ts";
@@ -38,7 +39,7 @@ export class LogOutput implements LogDestination, Disposable {
     try {
       this.#descriptor = OutputDescriptor.appendTo(this.#libc, this.#path);
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
+      const reason = messageOf(error);
       throw new ConfigError(`cannot write the log file ${this.#path}: ${reason}`);
     }
     last?.[Symbol.dispose]();

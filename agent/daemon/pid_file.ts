@@ -1,3 +1,4 @@
+import { FaultError } from "../fault.ts";
 import { fileIdentity, isSameFile } from "../linux/file_status.ts";
 import { cString, Errno, type Libc, OpenFlag } from "../linux/libc.ts";
 
@@ -9,7 +10,7 @@ const PIDFILE_SYMBOLS = {
 const LOCK_EX_NB = 2 | 4;
 
 /** A pid file that cannot be used; the message says whose it is. */
-export class PidfileError extends Error {
+export class PidfileError extends FaultError {
   override readonly name = "PidfileError";
 }
 

@@ -8,6 +8,7 @@ import {
   releaseMessage,
 } from "../protocol/json_message_stream.ts";
 import { dropReply, type Reply } from "../protocol/reply.ts";
+import type { Refusal, Request } from "../protocol/request.ts";
 import { collectGarbage } from "../memory/collect_garbage.ts";
 import type { Publish } from "../activity/activity.ts";
 import type { Log } from "../log/log.ts";
@@ -16,12 +17,12 @@ import { nextTurn } from "../steps.ts";
 /** A command that takes longer is not waited for alone: its client is listened to meanwhile. */
 const LONG_COMMAND_MS = 20;
 /** A guest-sync that comes earlier was sent together with the command, by one who waits for both. */
-const GIVE_UP_MS = 1_000;
+const ABANDON_MS = 1_000;
 /** What is read from a client while its command runs: nobody sends more who waits for the reply. */
 const MOST_BYTES_AHEAD = 64 * 1024;
 
 const LATE = Symbol("the command takes long");
-const GIVEN_UP = Symbol("the client waits no more");
+const ABANDONED = Symbol("the client does not wait any more");
 
 /**
  * So long parts of a long string are read before others have a turn. Of other messages only the whole is
@@ -30,51 +31,44 @@ const GIVEN_UP = Symbol("the client waits no more");
  */
 const TURN_MS = 5;
 
-/** What the loop asks of a dispatcher. */
-export type MessageHandler = Pick<
-  Dispatcher<unknown>,
-  "dispatch" | "mayTakeLong" | "resynchronizes" | "runsBeside"
->;
-
-/** Gives what handles a message. */
-export type HandlerOf = (message: JsonMessage) => MessageHandler | Promise<MessageHandler>;
-
 /**
  * Serves a channel until it is disposed of: one session after the other, one request after the other,
  * each answered before the next is looked at. Half a request ends with its session.
  *
- * A freeze or a trim can take minutes. Who does not wait for its reply any more, because it leaves or
- * sends guest-sync after a while, is answered at once all the same: the reply is dropped, the command
- * goes on, and beside it run those commands that run while file systems are frozen. Others wait for its
- * end.
+ * A freeze or a trim can take minutes. A client that disconnects or sends guest-sync after a while has
+ * abandoned it: the reply is dropped, and the command continues in the background. Commands that run while
+ * file systems are frozen may run concurrently with it; all others wait for its end.
  */
-export async function serve(
+export async function serve<Context>(
   channel: Channel,
-  handlerOf: HandlerOf,
+  dispatcher: Dispatcher<Context>,
   log: Log,
   publish: Publish,
   limits: JsonLimits = QEMU_JSON_LIMITS,
 ): Promise<void> {
-  const requests = new Requests(handlerOf, log);
-  const serveNext = async (input: SessionInput, session: Session): Promise<"garbage" | "clean"> => {
-    const message = input.take();
-    if (message === undefined) {
+  const requests = new Requests(dispatcher, log);
+  const serveNext = async (
+    input: SessionInput<Context>,
+    session: Session,
+  ): Promise<"garbage" | "clean"> => {
+    const received = input.take();
+    if (received === undefined) {
       await input.read();
       return "clean";
     }
-    const reply = await requests.run(message, input);
-    if (reply === GIVEN_UP) return "clean";
+    const reply = await requests.run(received, input);
+    if (reply === ABANDONED) return "clean";
     if (reply !== undefined) {
       const bytes = await send(reply, session, log);
       if (bytes > 0) publish({ kind: "sent", bytes });
     }
-    return releaseMessage(message) ? "garbage" : "clean";
+    return releaseMessage(received.message) ? "garbage" : "clean";
   };
   for await (const session of channel.sessions()) {
     const path = session.client;
     log.debug("client connected", { client: path });
     publish({ kind: "port", state: "connected", path, reason: undefined });
-    const input = new SessionInput(session, publish, limits);
+    const input = new SessionInput(session, dispatcher, publish, limits);
     while (!input.ended || input.waiting > 0) {
       // What it has read and told is not referred to any more here, so it can be cleaned up.
       if (await serveNext(input, session) === "clean") continue;
@@ -100,19 +94,32 @@ async function send(reply: Reply, session: Session, log: Log): Promise<number> {
   return bytes;
 }
 
-/** The messages of a session, read when they are asked for. */
-class SessionInput {
+/** A message of a client, and what it asks for. */
+interface Received<Context> {
+  readonly message: JsonMessage;
+  readonly request: Request<Context> | Refusal;
+}
+
+/** The requests of a session, read when they are asked for. */
+class SessionInput<Context> {
   readonly client: string;
   /** All that the client has sent was read, and there will be no more. */
   ended = false;
   readonly #session: Session;
   readonly #publish: Publish;
   readonly #stream: JsonMessageStream;
-  readonly #messages: JsonMessage[] = [];
+  readonly #dispatcher: Dispatcher<Context>;
+  readonly #received: Received<Context>[] = [];
   #reading: Promise<number> | undefined;
   #turnMs = 0;
 
-  constructor(session: Session, publish: Publish, limits: JsonLimits) {
+  constructor(
+    session: Session,
+    dispatcher: Dispatcher<Context>,
+    publish: Publish,
+    limits: JsonLimits,
+  ) {
+    this.#dispatcher = dispatcher;
     this.client = session.client;
     this.#stream = new JsonMessageStream(limits);
     this.#session = session;
@@ -124,19 +131,21 @@ class SessionInput {
     return this.#session.takesReply();
   }
 
-  /** How many messages wait to be taken. */
+  /** How many requests wait to be taken. */
   get waiting(): number {
-    return this.#messages.length;
+    return this.#received.length;
   }
 
-  /** The next of the messages that wait. */
-  take(): JsonMessage | undefined {
-    return this.#messages.shift();
+  /** The next of the requests that wait. */
+  take(): Received<Context> | undefined {
+    return this.#received.shift();
   }
 
-  /** Whether one of the messages that wait, from `index` on, is such. */
-  hasFrom(index: number, condition: (message: JsonMessage) => boolean): boolean {
-    return this.#messages.slice(index).some(condition);
+  /** Whether one of the requests that wait, from `index` on, is a sync. */
+  hasSyncFrom(index: number): boolean {
+    return this.#received.slice(index).some(({ request }) =>
+      "command" in request && request.command.isSync === true
+    );
   }
 
   /** Reads once, and gives how many bytes; a read that is under way already is joined. */
@@ -154,7 +163,9 @@ class SessionInput {
     const { length } = bytes;
     this.#publish({ kind: "received", bytes: length });
     const start = performance.now();
-    for (const message of this.#stream.feed(bytes)) this.#messages.push(message);
+    for (const message of this.#stream.feed(bytes)) {
+      this.#received.push({ message, request: this.#dispatcher.parse(message) });
+    }
     const isInString = this.#stream.isInLongString;
     this.#turnMs = isInString ? this.#turnMs + performance.now() - start : 0;
     if (this.#turnMs >= TURN_MS) {
@@ -165,66 +176,53 @@ class SessionInput {
   }
 }
 
-/** Runs requests, and keeps those apart that nobody waits for any more. */
-class Requests {
-  readonly #handlerOf: HandlerOf;
+/** Runs requests, and keeps those apart that were abandoned: nobody waits for them any more. */
+class Requests<Context> {
+  readonly #dispatcher: Dispatcher<Context>;
   readonly #log: Log;
-  readonly #givenUp = new Set<Promise<unknown>>();
+  readonly #abandoned = new Set<Promise<unknown>>();
 
-  constructor(handlerOf: HandlerOf, log: Log) {
-    this.#handlerOf = handlerOf;
+  constructor(dispatcher: Dispatcher<Context>, log: Log) {
+    this.#dispatcher = dispatcher;
     this.#log = log;
   }
 
-  /** The reply, undefined when there is none; `GIVEN_UP` when nobody waits for it, and the command goes on. */
+  /** The reply, undefined when there is none; `ABANDONED` when nobody waits for it, and the command goes on. */
   async run(
-    message: JsonMessage,
-    input: SessionInput,
-  ): Promise<Reply | undefined | typeof GIVEN_UP> {
-    const handler = await this.#handlerOf(message);
-    const isAlone = this.#givenUp.size === 0;
-    if (isAlone && !handler.mayTakeLong(message)) {
-      return await handler.dispatch(message, input.client);
-    }
-    const wait = new AbortController();
-    const running = isAlone || handler.runsBeside(message)
-      ? handler.dispatch(message, input.client)
-      : this.#runAlone(handler, message, input.client, wait.signal);
-    const outcome = await this.#watch(running, handler, input);
-    if (outcome !== GIVEN_UP) return outcome;
-    wait.abort();
-    this.#log.info("a command goes on, but its client does not wait for it any more", {
-      client: input.client,
-    });
-    this.#givenUp.add(running);
+    { message, request }: Received<Context>,
+    input: SessionInput<Context>,
+  ): Promise<Reply | undefined | typeof ABANDONED> {
+    const { client } = input;
+    const isAlone = this.#abandoned.size === 0;
+    const mayTakeLong = "command" in request && request.command.mayTakeLong === true;
+    if (isAlone && !mayTakeLong) return await this.#dispatcher.dispatch(request, { client });
+    const waiting = new AbortController();
+    const mayStart = async (): Promise<boolean> => {
+      await this.allDone();
+      return !waiting.signal.aborted;
+    };
+    const running = this.#dispatcher.dispatch(request, isAlone ? { client } : { client, mayStart });
+    const outcome = await this.#watch(running, input);
+    if (outcome !== ABANDONED) return outcome;
+    waiting.abort();
+    this.#log.info("a command continues, but its client does not wait for it any more", { client });
+    this.#abandoned.add(running);
     void running.then(dropReply).finally(() => {
-      this.#givenUp.delete(running);
+      this.#abandoned.delete(running);
       releaseMessage(message);
     });
-    return GIVEN_UP;
+    return ABANDONED;
   }
 
-  /** Waits for the end of what was given up. */
+  /** Waits for the end of what was abandoned. */
   async allDone(): Promise<void> {
-    await Promise.all(this.#givenUp);
-  }
-
-  /** Runs it after all that was given up, unless it is given up itself before. */
-  async #runAlone(
-    handler: MessageHandler,
-    message: JsonMessage,
-    client: string,
-    givenUp: AbortSignal,
-  ): Promise<Reply | undefined> {
-    await this.allDone();
-    return givenUp.aborted ? undefined : await handler.dispatch(message, client);
+    await Promise.all(this.#abandoned);
   }
 
   async #watch(
     running: Promise<Reply | undefined>,
-    handler: MessageHandler,
-    input: SessionInput,
-  ): Promise<Reply | undefined | typeof GIVEN_UP> {
+    input: SessionInput<Context>,
+  ): Promise<Reply | undefined | typeof ABANDONED> {
     const started = performance.now();
     const late = Promise.withResolvers<typeof LATE>();
     const timer = setTimeout(() => late.resolve(LATE), LONG_COMMAND_MS);
@@ -237,10 +235,9 @@ class Requests {
       const next = await Promise.race([done, input.read()]);
       if (typeof next !== "number") return next.reply;
       ahead += next;
-      const resynchronizes = (message: JsonMessage) => handler.resynchronizes(message);
-      const waitedLong = performance.now() - started >= GIVE_UP_MS;
-      if (waitedLong && input.hasFrom(known, resynchronizes)) return GIVEN_UP;
-      if (input.ended && !input.takesReply()) return GIVEN_UP;
+      const waitedLong = performance.now() - started >= ABANDON_MS;
+      if (waitedLong && input.hasSyncFrom(known)) return ABANDONED;
+      if (input.ended && !input.takesReply()) return ABANDONED;
     }
     return await running;
   }

@@ -62,6 +62,7 @@ class Bench implements AsyncDisposable {
       name: "slow",
       summary: "",
       since: "1",
+      family: "information",
       arguments: { name: required(string()) },
       reply: "value",
       mayTakeLong: true,
@@ -74,14 +75,16 @@ class Bench implements AsyncDisposable {
       name: "sync",
       summary: "",
       since: "1",
+      family: "information",
       arguments: {},
       reply: "delimited",
-      unblockable: true,
+      isSync: true,
     }, () => 1);
     const ping = defineCommand({
       name: "ping",
       summary: "",
       since: "1",
+      family: "information",
       arguments: {},
       reply: "value",
       whileFrozen: "always",
@@ -91,6 +94,7 @@ class Bench implements AsyncDisposable {
       name: "list",
       summary: "",
       since: "1",
+      family: "information",
       arguments: {},
       reply: "value",
     }, function* () {
@@ -101,9 +105,9 @@ class Bench implements AsyncDisposable {
       }
     });
     const commands = [slow, sync, ping, list];
-    const policy = new Policy({ allow: undefined, block: undefined }, {});
+    const policy = new Policy({ allow: undefined, block: undefined });
     const dispatcher = new Dispatcher(commands, policy, {}, silentLog, publishNothing);
-    this.#served = serve(this.#channel(), () => dispatcher, silentLog, publishNothing);
+    this.#served = serve(this.#channel(), dispatcher, silentLog, publishNothing);
   }
 
   connect(): Client {

@@ -1,3 +1,5 @@
+import { messageOf } from "../fault.ts";
+import { FaultError } from "../fault.ts";
 import type { DeviceNumber } from "../linux/file_status.ts";
 import { Errno, LibcError } from "../linux/libc.ts";
 import type { Mount } from "../host/mounts/mount_table.ts";
@@ -7,7 +9,7 @@ import type { MarkedDevices } from "./freeze_marker.ts";
 import { freezeOrder } from "./freeze_order.ts";
 
 /** A freeze or a thaw that did not succeed, in words for the client. */
-export class FreezeError extends Error {
+export class FreezeError extends FaultError {
   override readonly name = "FreezeError";
 }
 
@@ -94,7 +96,7 @@ export class FileSystemSet {
         if (failure !== undefined) failures.push(failure);
       }
     } catch (error) {
-      failures.push(`failed to thaw: ${error instanceof Error ? error.message : String(error)}`);
+      failures.push(`failed to thaw: ${messageOf(error)}`);
     }
     return failures;
   }

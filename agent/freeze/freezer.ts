@@ -1,3 +1,4 @@
+import { messageOf } from "../fault.ts";
 import type { Mount } from "../host/mounts/mount_table.ts";
 import type { Publish } from "../activity/activity.ts";
 import type { Log } from "../log/log.ts";
@@ -311,7 +312,9 @@ export class Freezer implements AsyncDisposable {
     try {
       mounts = this.#options.mounts();
     } catch (error) {
-      throw new FreezeError(`cannot read the mounts: ${messageOf(error)}`, { cause: error });
+      throw new FreezeError(`cannot read the mounts: ${messageOf(error)}`, undefined, {
+        cause: error,
+      });
     }
     return freezeOrder(
       mounts.filter(({ mountPoint }) => mountPoints?.includes(mountPoint) ?? true),
@@ -595,10 +598,6 @@ export class Freezer implements AsyncDisposable {
 
 function nameAll(mounts: readonly Mount[]): string {
   return mounts.map(({ mountPoint }) => mountPoint).join(",");
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
 
 function startTimeout(callback: () => void, milliseconds: number): () => void {

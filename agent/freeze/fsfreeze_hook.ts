@@ -1,3 +1,4 @@
+import { messageOf } from "../fault.ts";
 /** What the hook is told: before a freeze, and after a thaw. */
 export type HookAction = "freeze" | "thaw";
 
@@ -30,7 +31,7 @@ async function run(
     child = new Deno.Command(path, { args: [action], ...nowhere, ...(signal && { signal }) })
       .spawn();
   } catch (error) {
-    return error instanceof Error ? error.message : String(error);
+    return messageOf(error);
   }
   const status = await child.status;
   if (status.success) return undefined;

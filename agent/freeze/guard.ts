@@ -1,3 +1,4 @@
+import { messageOf } from "../fault.ts";
 import type { Log } from "../log/log.ts";
 import { FileSystemSet, type FileSystemSetOptions } from "./file_system_set.ts";
 import type { FoundMarker, MarkedFreeze } from "./freeze_marker.ts";
@@ -180,7 +181,7 @@ class GuardedFreeze {
       });
     } catch (error) {
       log.error("cannot write down for the agent that the guard has thawed", {
-        error: error instanceof Error ? error.message : String(error),
+        error: messageOf(error),
       });
     }
     log.warn(THAWED_BY.guard, { reason: "guard", count, seconds });

@@ -1,3 +1,5 @@
+import { messageOf } from "../fault.ts";
+import { FaultError } from "../fault.ts";
 import { GrowingBytes } from "../memory/growing_bytes.ts";
 import { QEMU_LIMITS } from "../memory/memory_limits.ts";
 import type { Log } from "../log/log.ts";
@@ -55,7 +57,7 @@ export interface GuestFilesOptions {
 }
 
 /** A file cannot be opened for a reason that is not the system's; the message is the client's. */
-export class GuestFileError extends Error {
+export class GuestFileError extends FaultError {
   override readonly name = "GuestFileError";
 }
 
@@ -268,8 +270,8 @@ function takeNumber(numbers: HandleNumbers): bigint {
   try {
     return numbers.take();
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new GuestFileError(`failed to commit persistent state to disk: ${reason}`, {
+    const reason = messageOf(error);
+    throw new GuestFileError(`failed to commit persistent state to disk: ${reason}`, undefined, {
       cause: error,
     });
   }

@@ -1,3 +1,4 @@
+import { FaultError } from "../fault.ts";
 import type { GrowingBytes } from "../memory/growing_bytes.ts";
 import { inMebibytes, type MemoryLimits, QEMU_LIMITS } from "../memory/memory_limits.ts";
 import type { Log } from "../log/log.ts";
@@ -65,16 +66,20 @@ export interface ProcessLimits
 }
 
 /** A program cannot be executed; the message is GLib's. */
-export class SpawnError extends Error {
+export class SpawnError extends FaultError {
   override readonly name = "SpawnError";
 
   constructor(path: string, explanation: string, options?: ErrorOptions) {
-    super(`Failed to execute child process \u201c${path}\u201d (${explanation})`, options);
+    super(
+      `Failed to execute child process \u201c${path}\u201d (${explanation})`,
+      undefined,
+      options,
+    );
   }
 }
 
 /** There is no memory for a program's input. */
-export class InputTooLargeError extends Error {
+export class InputTooLargeError extends FaultError {
   override readonly name = "InputTooLargeError";
 }
 

@@ -1,3 +1,4 @@
+import { messageOf } from "../fault.ts";
 import { formatListenAddress, type ListenAddress } from "../config/listen_address.ts";
 import type { ProcessStatistics } from "../linux/process_statistics.ts";
 import type { ActivityFeed } from "../activity/activity.ts";
@@ -47,7 +48,7 @@ export function startTelemetry(options: TelemetryOptions): Disposable {
   } catch (error) {
     log.error("cannot serve metrics and health; set --listen-address to a free address, or none", {
       address: formatListenAddress(address),
-      error: error instanceof Error ? error.message : String(error),
+      error: messageOf(error),
     });
     return { [Symbol.dispose]() {} };
   }

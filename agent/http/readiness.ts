@@ -1,3 +1,4 @@
+import { messageOf } from "../fault.ts";
 import type { Activity } from "../activity/activity.ts";
 import { type HttpResponse, textResponse } from "./server.ts";
 
@@ -70,7 +71,7 @@ export class Readiness {
     try {
       this.#fault = await checkCredentials();
     } catch (error) {
-      this.#fault = error instanceof Error ? error.message : String(error);
+      this.#fault = messageOf(error);
     }
     this.#checkedAt = this.#now();
   }

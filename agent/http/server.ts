@@ -1,3 +1,4 @@
+import { messageOf } from "../fault.ts";
 import type { ListenAddress } from "../config/listen_address.ts";
 import {
   findHeadEnd,
@@ -271,8 +272,4 @@ async function writeAll(connection: Deno.TcpConn, bytes: Uint8Array): Promise<vo
   for (let offset = 0; offset < bytes.length;) {
     offset += await connection.write(bytes.subarray(offset));
   }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

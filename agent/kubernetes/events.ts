@@ -1,3 +1,4 @@
+import { messageOf } from "../fault.ts";
 import { InClusterApi, SERVICE_ACCOUNT_DIRECTORY } from "./in_cluster_api.ts";
 import type { ActivityFeed } from "../activity/activity.ts";
 import type { Log } from "../log/log.ts";
@@ -82,7 +83,7 @@ export class KubernetesEvents implements AsyncDisposable {
     } catch (error) {
       if (this.#failing || this.#stopping.signal.aborted) return;
       this.#failing = true;
-      const reason = error instanceof Error ? error.message : String(error);
+      const reason = messageOf(error);
       log.warn("a Kubernetes event was lost, and others may be", { reason });
     } finally {
       clearTimeout(timer);

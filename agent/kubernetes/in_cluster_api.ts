@@ -1,3 +1,5 @@
+import { messageOf } from "../fault.ts";
+import { FaultError } from "../fault.ts";
 import { trustOnly } from "../talos/grpc/trusted_authorities.ts";
 
 /** Where a pod finds the API server, and what it proves its identity with. */
@@ -14,7 +16,7 @@ export interface InClusterSettings {
 export const SERVICE_ACCOUNT_DIRECTORY = "/var/run/secrets/kubernetes.io/serviceaccount";
 
 /** The API server did not do what it was asked for; says why, and what to do. */
-export class KubernetesError extends Error {
+export class KubernetesError extends FaultError {
   override readonly name = "KubernetesError";
 }
 
@@ -87,8 +89,4 @@ async function refusal(response: Response): Promise<string> {
   }
   const advice = response.status === 403 ? "; give the pod's ServiceAccount that right" : "";
   return `the API server refused with ${response.status}: ${message}${advice}`;
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

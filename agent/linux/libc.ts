@@ -1,3 +1,4 @@
+import { FaultError } from "../fault.ts";
 // ssize_t results are declared i32: the calls made here move less than 2 GiB, and i64 would make a
 // bigint for each call.
 const FILE_SYMBOLS = {
@@ -113,7 +114,7 @@ export const Errno = {
 const ERRNO_ATTEMPTS = 3;
 
 /** A call of libc that failed. `message` is `<what>: <strerror>`, such as `open /dev/x: ...`. */
-export class LibcError extends Error {
+export class LibcError extends FaultError {
   override readonly name = "LibcError";
   /** The error number, one of `Errno` or another of Linux'. */
   readonly errno: number;

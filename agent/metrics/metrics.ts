@@ -1,6 +1,5 @@
 import type { ProcessStatistics } from "../linux/process_statistics.ts";
 import type { Activity, PortState } from "../activity/activity.ts";
-import { commandFamily } from "../activity/command_family.ts";
 import { type MetricDeclaration, type MetricName, METRICS } from "./metric_table.ts";
 import type * as PrometheusClient from "prom-client";
 import { Counter, Gauge, Histogram, Registry } from "./prometheus_client.ts";
@@ -145,10 +144,12 @@ export class Metrics {
     return format === "prometheus" ? text : asOpenMetrics(text);
   }
 
-  #takeRequest({ command, outcome, seconds }: Extract<Activity, { kind: "request" }>): void {
+  #takeRequest(
+    { command, family, outcome, seconds }: Extract<Activity, { kind: "request" }>,
+  ): void {
     this.#lastRequest = this.#now();
     this.#add("qga_requests_total", 1, { command, outcome });
-    this.#observe("qga_request_duration_seconds", seconds, { family: commandFamily(command) });
+    this.#observe("qga_request_duration_seconds", seconds, { family });
     if (outcome === "blocked") this.#add("qga_blocked_commands_total");
   }
 

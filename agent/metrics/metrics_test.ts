@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { COMMANDS } from "../commands/all.ts";
 import type { Activity, PortState } from "../activity/activity.ts";
 import { type MetricDeclaration, METRICS } from "./metric_table.ts";
 import { Metrics } from "./metrics.ts";
@@ -37,7 +38,9 @@ async function series(...activities: readonly Activity[]): Promise<Map<string, n
 }
 
 function request(command: string, outcome: "success" | "error" | "blocked", seconds = 0.002) {
-  return { kind: "request", command, outcome, seconds, error: undefined, client: "x" } as const;
+  const family = COMMANDS.find(({ name }) => name === command)?.family ?? "unknown";
+  const rest = { family, isAudited: false, error: undefined, client: "x" } as const;
+  return { kind: "request", command, outcome, seconds, ...rest } as const;
 }
 
 function port(state: PortState): Activity {

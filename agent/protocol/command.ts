@@ -1,3 +1,4 @@
+import type { CommandFamily } from "../activity/command_family.ts";
 import { type ArgumentDeclarations, type ArgumentValues, checkMembers } from "./argument_type.ts";
 import type { CommandResult, ResultWithBytes } from "./command_result.ts";
 import { type ItemStep, JsonItems } from "./json_items.ts";
@@ -9,7 +10,17 @@ import type { JsonObject, JsonValue } from "./json_value.ts";
  */
 export type ReplyKind = "value" | "delimited" | "none";
 
-/** What is written down about a command. Validation and guest-info come from here, nowhere else. */
+/** Why a command does not run by default, in words that fit behind a colon. */
+export interface AccessRule {
+  /** `blocked`: the lists of `--allow-rpcs` and `--block-rpcs` can open it; `never`: nothing can. */
+  readonly access: "blocked" | "never";
+  readonly reason: string;
+}
+
+/**
+ * What is written down about a command, and nowhere else: validation, policy, guest-info, metrics, audit, the
+ * request loop and the documentation go by it.
+ */
 export interface CommandDeclaration<D extends ArgumentDeclarations> {
   /** The name on the wire. */
   readonly name: string;
@@ -21,6 +32,14 @@ export interface CommandDeclaration<D extends ArgumentDeclarations> {
   readonly arguments: D;
   /** How the command answers. */
   readonly reply: ReplyKind;
+  /** What it is counted with. All but `agent` and `information` act on the machine, and are audited. */
+  readonly family: CommandFamily;
+  /** Whether it only looks, though those of its family act: it is not audited. */
+  readonly readsOnly?: true;
+  /** Why it does not run by default; left out: it does. */
+  readonly byDefault?: AccessRule;
+  /** Whether it calls the Talos API: without credentials it never runs. */
+  readonly callsTalos?: true;
   /** The Linux capability that the agent must have for it (capabilities(7)); left out when none. */
   readonly capability?: string;
   /**
@@ -28,10 +47,26 @@ export interface CommandDeclaration<D extends ArgumentDeclarations> {
    * `--block-rpcs` say, or `as-allowed`, if they let it. Left out: it does not.
    */
   readonly whileFrozen?: "always" | "as-allowed";
-  /** Whether it can take seconds, so that its client may give it up. Left out: it cannot. */
+  /** Whether it can take seconds, so that its client may abandon it. Left out: it cannot. */
   readonly mayTakeLong?: true;
-  /** Whether no list can block it, since no client gets on without it. Left out: one can. */
-  readonly unblockable?: true;
+  /**
+   * Whether a client finds its place in the stream by it, and takes it as a sign that the client does not
+   * wait for an earlier reply. No list can block it: no client gets on without it.
+   */
+  readonly isSync?: true;
+}
+
+/** A command's declaration, whatever its arguments are. */
+export type AnyCommandDeclaration = CommandDeclaration<ArgumentDeclarations>;
+
+/** Whether a command acts on the machine, so that it leaves an audit line. */
+export function isAudited({ family, readsOnly }: AnyCommandDeclaration): boolean {
+  return family !== "agent" && family !== "information" && family !== "unknown" && !readsOnly;
+}
+
+/** Whether a command may run concurrently with one that its client has abandoned, such as a freeze. */
+export function mayRunConcurrently({ isSync, whileFrozen }: AnyCommandDeclaration): boolean {
+  return isSync === true || whileFrozen !== undefined;
 }
 
 /**

@@ -3,7 +3,7 @@ import type { JsonItems } from "./json_items.ts";
 import type { JsonValue } from "./json_value.ts";
 
 /** Members of an object, of which bytes are sent as base64 text. */
-export type BytesMembers = Readonly<Record<string, JsonValue | GrowingBytes>>;
+export type BytesMembers = Readonly<Record<string, JsonValue | GrowingBytes | undefined>>;
 
 /**
  * An object with bytes among its members: files and programs' output can be megabytes, which are sent a

@@ -1,14 +1,15 @@
 import { nextTurn } from "../steps.ts";
-import type { Command } from "./command.ts";
+import { FaultError, messageOf } from "../fault.ts";
+import { type Command, isAudited, mayRunConcurrently } from "./command.ts";
 import { JsonItems } from "./json_items.ts";
 import { JsonWriter } from "./json_writer.ts";
 import type { JsonMessage } from "./json_message_stream.ts";
-import { isJsonObject, type JsonObject, type JsonValue } from "./json_value.ts";
-import { LongString } from "./long_string.ts";
+import type { JsonValue } from "./json_value.ts";
 import type { Policy } from "./policy.ts";
 import { QapiError } from "./qapi_error.ts";
 import { errorReply, type Reply, successReply } from "./reply.ts";
 import { replyPieces } from "./reply_pieces.ts";
+import { parseRequest, type Refusal, type Request } from "./request.ts";
 import { type Publish, type RequestOutcome, UNKNOWN_COMMAND } from "../activity/activity.ts";
 import type { Log } from "../log/log.ts";
 
@@ -23,18 +24,23 @@ export interface CommandState {
 
 type Done = (outcome: RequestOutcome, error?: string) => void;
 
-interface Request {
-  readonly name: string;
-  readonly wireArguments: JsonObject;
+/** How a request is dispatched. */
+export interface DispatchOptions {
+  /** Who has sent it, for the audit lines. */
+  readonly client?: string;
+  /**
+   * Waits for what must end before a command runs that may not run concurrently, and gives whether it is
+   * still to run.
+   */
+  readonly mayStart?: () => Promise<boolean>;
 }
 
-const NO_ARGUMENTS: JsonObject = {};
 const LINE_END = Uint8Array.of(0x0a);
 const NOTHING = new Uint8Array(0);
 
 /**
- * Runs requests: finds the command, asks the policy, checks the arguments, runs the handler, and makes
- * the reply's bytes. One request at a time, but for those that `runsBeside` names.
+ * Runs requests: asks the policy, checks the arguments, runs the handler, and makes the reply's bytes. One
+ * request at a time, but for those that `mayRunConcurrently`.
  */
 export class Dispatcher<Context> {
   readonly #commands: ReadonlyMap<string, Command<Context>>;
@@ -70,46 +76,50 @@ export class Dispatcher<Context> {
     }));
   }
 
+  /** Makes a request of a message. */
+  parse(message: JsonMessage): Request<Context> | Refusal {
+    return parseRequest(message, this.#commands);
+  }
+
   /**
-   * Handles one message of the stream, and publishes what came of it.
+   * Runs one request, and publishes what came of it.
    *
-   * @param client who has sent it, for the audit lines
    * @returns the reply, a line of ASCII JSON (after byte 0xFF where the command has it so), or
    * undefined when there is none. It never throws for what a client or a handler does. When a command
    * fails whose reply has begun, the line ends where it is, so that no client takes it for a whole one.
    */
-  async dispatch(message: JsonMessage, client?: string): Promise<Reply | undefined> {
-    if ("error" in message) {
-      this.#publish({ kind: "parse-error" });
-      return errorReply(new QapiError(message.error), undefined);
+  async dispatch(
+    request: Request<Context> | Refusal,
+    { client, mayStart }: DispatchOptions = {},
+  ): Promise<Reply | undefined> {
+    const { id } = request;
+    if ("error" in request) {
+      if (request.isJson) this.#done(undefined, client)("error", request.error.message);
+      else this.#publish({ kind: "parse-error" });
+      return errorReply(request.error, id);
     }
-    const started = performance.now();
-    const { value } = message;
-    const id = isJsonObject(value) ? value["id"] : undefined;
-    let command = UNKNOWN_COMMAND;
-    const done: Done = (outcome, error) => {
-      const seconds = (performance.now() - started) / 1000;
-      this.#publish({ kind: "request", command, outcome, error, seconds, client });
-    };
+    const { command } = request;
+    if (mayStart !== undefined && !mayRunConcurrently(command)) {
+      // One that is refused need not wait.
+      if (this.#policy.whyDisabled(command) === undefined && !await mayStart()) return undefined;
+    }
+    const done = this.#done(command, client);
     try {
-      const { name, wireArguments } = readRequest(value);
-      const found = this.#find(name);
-      command = name;
-      const disabled = this.#policy.whyDisabled(found);
+      const disabled = this.#policy.whyDisabled(command);
       if (disabled !== undefined) {
         const error = new QapiError(
-          `Command ${name} has been disabled: ${disabled}`,
+          `Command ${command.name} has been disabled: ${disabled}`,
           "CommandNotFound",
         );
-        this.#log.debug("command blocked", { command, reason: disabled });
+        this.#log.debug("command blocked", { command: command.name, reason: disabled });
         done("blocked", error.message);
         return errorReply(error, id);
       }
-      const result = await found.execute(wireArguments, this.#context);
+      const result = await command.execute(request.arguments, this.#context);
       if (result instanceof JsonItems) return await this.#itemsReply(result, id, command, done);
       done("success");
-      if (found.reply === "none") return undefined;
-      return successReply(result, id, found.reply === "delimited");
+      if (command.reply === "none") return undefined;
+      return successReply(result, id, command.reply === "delimited");
     } catch (error) {
       const qapiError = this.#asQapiError(error, command);
       done("error", qapiError.message);
@@ -117,50 +127,29 @@ export class Dispatcher<Context> {
     }
   }
 
-  /** Whether the message is a request for one of the commands. */
-  knows(message: JsonMessage): boolean {
-    return this.#commandOf(message) !== undefined;
-  }
-
-  /** Whether its client may not want to wait for the end of the command. */
-  mayTakeLong(message: JsonMessage): boolean {
-    return this.#commandOf(message)?.mayTakeLong === true;
-  }
-
-  /** Whether the message is a request by which a client finds its place again: no reply is lost on it. */
-  resynchronizes(message: JsonMessage): boolean {
-    return this.#commandOf(message)?.unblockable === true;
-  }
-
-  /**
-   * Whether a message can be handled while another command runs whose client has given it up: it is
-   * one of those that run while file systems are frozen, or will be refused.
-   */
-  runsBeside(message: JsonMessage): boolean {
-    const command = this.#commandOf(message);
-    return command === undefined || command.unblockable === true ||
-      command.whileFrozen !== undefined || this.#policy.whyDisabled(command) !== undefined;
-  }
-
-  #commandOf(message: JsonMessage): Command<Context> | undefined {
-    if ("error" in message || !isJsonObject(message.value)) return undefined;
-    const name = message.value["execute"];
-    return typeof name === "string" ? this.#commands.get(name) : undefined;
-  }
-
-  #find(name: string): Command<Context> {
-    const command = this.#commands.get(name);
-    if (command === undefined) {
-      throw new QapiError(`The command ${name} has not been found`, "CommandNotFound");
-    }
-    return command;
+  /** Publishes how a request ended that begins now; `command` is undefined when the agent has none for it. */
+  #done(command: Command<Context> | undefined, client: string | undefined): Done {
+    const started = performance.now();
+    return (outcome, error) => {
+      const seconds = (performance.now() - started) / 1000;
+      this.#publish({
+        kind: "request",
+        command: command?.name ?? UNKNOWN_COMMAND,
+        family: command?.family ?? "unknown",
+        isAudited: command !== undefined && isAudited(command),
+        outcome,
+        error,
+        seconds,
+        client,
+      });
+    };
   }
 
   /** The first piece is made at once: what fails until then is answered by an error. */
   async #itemsReply(
     items: JsonItems,
     id: JsonValue | undefined,
-    command: string,
+    command: Command<Context>,
     done: Done,
   ): Promise<Reply> {
     const writer = new JsonWriter();
@@ -175,7 +164,7 @@ export class Dispatcher<Context> {
     writer: JsonWriter,
     first: IteratorResult<Uint8Array, Uint8Array>,
     others: AsyncGenerator<Uint8Array, Uint8Array, void>,
-    command: string,
+    command: Command<Context>,
     done: Done,
   ): AsyncGenerator<Uint8Array, void, void> {
     using _memory = writer;
@@ -187,7 +176,7 @@ export class Dispatcher<Context> {
       }
     } catch (thrown) {
       error = this.#asQapiError(thrown, command).message;
-      this.#log.error("a reply breaks off", { command, error });
+      this.#log.error("a reply breaks off", { command: command.name, error });
       yield LINE_END;
     } finally {
       await others.return(NOTHING);
@@ -195,38 +184,18 @@ export class Dispatcher<Context> {
     }
   }
 
-  #asQapiError(error: unknown, command: string): QapiError {
+  /** The one place where a foreseen failure, the kernel's among others, becomes a reply. */
+  #asQapiError(error: unknown, command: Command<Context>): QapiError {
     if (error instanceof QapiError) return error;
-    const message = error instanceof Error ? error.message : String(error);
+    const message = messageOf(error);
+    if (error instanceof FaultError) {
+      return new QapiError(message, "GenericError", { cause: error });
+    }
     this.#log.error("a command failed in an unforeseen way", {
-      command,
+      command: command.name,
       error: message,
       stack: error instanceof Error ? error.stack : undefined,
     });
     return new QapiError(message);
   }
-}
-
-/** Checks the envelope of a request, in the order and words of QEMU's dispatcher. */
-function readRequest(value: JsonValue): Request {
-  if (!isJsonObject(value)) throw new QapiError("QMP input must be a JSON object");
-  let name: string | undefined;
-  let wireArguments = NO_ARGUMENTS;
-  for (const [key, member] of Object.entries(value)) {
-    if (key === "execute") {
-      if (typeof member !== "string" && !(member instanceof LongString)) {
-        throw new QapiError("QMP input member 'execute' must be a string");
-      }
-      name = member.toString();
-    } else if (key === "arguments") {
-      if (!isJsonObject(member)) {
-        throw new QapiError("QMP input member 'arguments' must be an object");
-      }
-      wireArguments = member;
-    } else if (key !== "id") {
-      throw new QapiError(`QMP input member '${key}' is unexpected`);
-    }
-  }
-  if (name === undefined) throw new QapiError("QMP input lacks member 'execute'");
-  return { name, wireArguments };
 }

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { ActivityRecorder } from "../../tests/harness/activity_recorder.ts";
 import { replyBytes } from "../../tests/harness/reply_bytes.ts";
 import { LogRecorder } from "../../tests/harness/log_recorder.ts";
+import { Errno, LibcError } from "../linux/libc.ts";
 import { integer, optional, required, string } from "./argument_type.ts";
 import { type Command, defineCommand, defineListCommand } from "./command.ts";
 import { Dispatcher } from "./dispatcher.ts";
@@ -15,6 +16,7 @@ const plain = {
   since: "0.15",
   arguments: {},
   reply: "value",
+  family: "information",
 } as const;
 
 const COMMANDS: readonly Command<string[]>[] = [
@@ -41,7 +43,11 @@ const COMMANDS: readonly Command<string[]>[] = [
   }),
   defineCommand({ ...plain, name: "broken" }, () => Promise.reject(new TypeError("é is broken"))),
   defineCommand({ ...plain, name: "infinite" }, () => Infinity),
-  defineCommand({ ...plain, name: "closed" }, () => null),
+  defineCommand({
+    ...plain,
+    name: "closed",
+    byDefault: { access: "never", reason: "not on Talos" },
+  }, () => null),
   defineListCommand({
     ...plain,
     name: "list",
@@ -58,7 +64,6 @@ const COMMANDS: readonly Command<string[]>[] = [
     }
   }),
 ];
-const DEFAULTS = { closed: { access: "never", reason: "not on Talos" } } as const;
 
 class Agent {
   readonly calls: string[] = [];
@@ -67,7 +72,7 @@ class Agent {
   readonly dispatcher: Dispatcher<string[]>;
 
   constructor(lists: PolicyLists = { allow: undefined, block: undefined }) {
-    const policy = new Policy(lists, DEFAULTS);
+    const policy = new Policy(lists);
     const { calls, log, activity } = this;
     this.dispatcher = new Dispatcher(COMMANDS, policy, calls, log, activity.publish);
   }
@@ -77,7 +82,9 @@ class Agent {
     const bytes = Uint8Array.from(input, (character) => character.charCodeAt(0));
     let output = "";
     for (const message of new JsonMessageStream().feed(bytes)) {
-      const reply = await this.dispatcher.dispatch(message, "tester");
+      const reply = await this.dispatcher.dispatch(this.dispatcher.parse(message), {
+        client: "tester",
+      });
       output += String.fromCharCode(...await replyBytes(reply));
     }
     return output;
@@ -216,11 +223,11 @@ function listText(count: number): string {
 Deno.test("a list is answered like any other value, a long one piece by piece", async () => {
   const agent = new Agent();
   for (const count of [0, 1, 3]) {
-    const reply = await agent.dispatcher.dispatch(messageOf(list(count)));
+    const reply = await agent.dispatcher.dispatch(agent.dispatcher.parse(messageOf(list(count))));
     assert.ok(reply instanceof Uint8Array);
     assert.equal(new TextDecoder().decode(reply), listText(count));
   }
-  const reply = await agent.dispatcher.dispatch(messageOf(list(5000)));
+  const reply = await agent.dispatcher.dispatch(agent.dispatcher.parse(messageOf(list(5000))));
   assert.ok(reply !== undefined && !(reply instanceof Uint8Array));
   assert.equal(agent.activity.of("request").length, 3);
   const lengths: number[] = [];
@@ -253,7 +260,7 @@ Deno.test("a list that fails before anything was sent is an error, later its lin
 
 Deno.test("a list that nobody waits for any more comes to its end", async () => {
   const agent = new Agent();
-  await dropReply(await agent.dispatcher.dispatch(messageOf(list(5000))));
+  await dropReply(await agent.dispatcher.dispatch(agent.dispatcher.parse(messageOf(list(5000)))));
   assert.deepEqual(agent.calls, ["list ended"]);
   assert.equal(agent.activity.of("request").length, 1);
 });
@@ -261,7 +268,7 @@ Deno.test("a list that nobody waits for any more comes to its end", async () => 
 Deno.test("long work on a list gives others their turn", async () => {
   let turns = 0;
   const timer = setInterval(() => turns++, 1);
-  const policy = new Policy({ allow: undefined, block: undefined }, {});
+  const policy = new Policy({ allow: undefined, block: undefined });
   const busy = defineListCommand({ ...plain, name: "busy" }, function* () {
     for (const end = performance.now() + 10_000; turns < 3 && performance.now() < end;) {
       yield undefined;
@@ -269,8 +276,49 @@ Deno.test("long work on a list gives others their turn", async () => {
     yield ["done"];
   });
   const dispatcher = new Dispatcher([busy], policy, {}, new LogRecorder(), () => {});
-  const reply = await dispatcher.dispatch(messageOf('{"execute": "busy"}'));
+  const reply = await dispatcher.dispatch(dispatcher.parse(messageOf('{"execute": "busy"}')));
   clearInterval(timer);
   assert.equal(new TextDecoder().decode(await replyBytes(reply)), '{"return": ["done"]}\n');
   assert.ok(turns >= 3);
+});
+
+Deno.test("what the kernel refuses is a reply, whenever it does, and no line of the log", async () => {
+  const gone = () =>
+    new LibcError("open /sys/block/sda/size", Errno.ENOENT, "No such file or directory");
+  const commands = [
+    defineCommand({ ...plain, name: "at-once" }, () => {
+      throw gone();
+    }),
+    defineCommand({ ...plain, name: "later" }, () => Promise.reject(gone())),
+    defineListCommand({ ...plain, name: "in-steps" }, function* () {
+      yield undefined;
+      throw gone();
+    }),
+  ];
+  const log = new LogRecorder();
+  const policy = new Policy({ allow: undefined, block: undefined });
+  const dispatcher = new Dispatcher(commands, policy, undefined, log, () => {});
+  for (const { name } of commands) {
+    const request = dispatcher.parse({ value: { execute: name } });
+    const reply = await replyBytes(await dispatcher.dispatch(request));
+    assert.equal(
+      new TextDecoder().decode(reply),
+      failure("open /sys/block/sda/size: No such file or directory"),
+    );
+  }
+  assert.deepEqual(log.lines.filter(({ level }) => level !== "debug"), []);
+});
+
+Deno.test("a request that may not start any more has no reply; one that is refused does not wait", async () => {
+  const agent = new Agent();
+  const parse = (text: string) => agent.dispatcher.parse(messageOf(text));
+  const mayStart = () => Promise.resolve(false);
+  const reply = await agent.dispatcher.dispatch(parse('{"execute":"shutdown"}'), { mayStart });
+  assert.equal(reply, undefined);
+  assert.deepEqual(agent.calls, []);
+  const never = { mayStart: () => new Promise<boolean>(() => {}) };
+  for (const text of ['{"execute":"closed"}', '{"execute":"nope"}', "[]"]) {
+    const refused = await replyBytes(await agent.dispatcher.dispatch(parse(text), never));
+    assert.match(new TextDecoder().decode(refused), /^\{"error"/);
+  }
 });

@@ -13,13 +13,15 @@ export const LONGEST_PIECE = 48 * 1024;
 /** An array or object that is being written. */
 interface Container {
   /** What is still to be written, with a key each in an object. */
-  readonly rest: Iterator<readonly [key: string | undefined, value: JsonValue | GrowingBytes]>;
+  readonly rest: Iterator<
+    readonly [key: string | undefined, value: JsonValue | GrowingBytes | undefined]
+  >;
   readonly end: string;
   isFirst: boolean;
 }
 
 /** Values that `jsonTexts` writes: JSON, or an object some of whose members are sent as base64 text. */
-export type LongValue = JsonValue | Readonly<Record<string, JsonValue | GrowingBytes>>;
+export type LongValue = JsonValue | Readonly<Record<string, JsonValue | GrowingBytes | undefined>>;
 
 /**
  * Writes the same text as `writeJson`, but in pieces of moderate size, whatever the value is: neither
@@ -36,6 +38,7 @@ export function* jsonTexts(value: LongValue): Generator<string, void, undefined>
       continue;
     }
     const [key, member] = entry;
+    if (member === undefined) continue;
     if (!top.isFirst) yield ", ";
     top.isFirst = false;
     if (key !== undefined) {

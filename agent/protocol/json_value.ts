@@ -19,13 +19,13 @@ export type JsonValue =
 /** A JSON array; an interface because type aliases cannot refer to themselves here. */
 export interface JsonArray extends ReadonlyArray<JsonValue> {}
 
-/** A JSON object. Parsed ones inherit nothing, so that a key such as `__proto__` is just a key. */
+/** A JSON object; a member that is undefined is not written. Parsed ones inherit nothing, so that a key such as `__proto__` is just a key. */
 export interface JsonObject {
-  readonly [key: string]: JsonValue;
+  readonly [key: string]: JsonValue | undefined;
 }
 
 /** Whether a value is a JSON object: neither an array nor null nor a long string. */
-export function isJsonObject(value: JsonValue): value is JsonObject {
+export function isJsonObject(value: JsonValue | undefined): value is JsonObject {
   return typeof value === "object" && value !== null && !Array.isArray(value) &&
     !(value instanceof LongString);
 }

@@ -1,23 +1,28 @@
 import assert from "node:assert/strict";
-import { defineCommand } from "./command.ts";
+import { type AccessRule, type AnyCommandDeclaration, defineCommand } from "./command.ts";
 import { Policy, type PolicyLists } from "./policy.ts";
 
-const command = (name: string) =>
+const command = (name: string, byDefault?: AccessRule): AnyCommandDeclaration =>
   defineCommand(
-    { name, summary: "", since: "0.15", arguments: {}, reply: "value" },
+    {
+      name,
+      summary: "",
+      since: "0.15",
+      arguments: {},
+      reply: "value",
+      family: "information",
+      ...(byDefault === undefined ? {} : { byDefault }),
+    },
     () => null,
   );
 
 const open = command("guest-ping");
-const closed = command("guest-exec");
-const never = command("guest-set-user-password");
+const closed = command("guest-exec", { access: "blocked", reason: "no programs" });
+const never = command("guest-set-user-password", { access: "never", reason: "no users" });
 const NOT_ALLOWED = "the command is not allowed";
 
 function policyWith(lists: Partial<PolicyLists>): Policy {
-  return new Policy({ allow: undefined, block: undefined, ...lists }, {
-    "guest-exec": { access: "blocked", reason: "no programs" },
-    "guest-set-user-password": { access: "never", reason: "no users" },
-  });
+  return new Policy({ allow: undefined, block: undefined, ...lists });
 }
 
 Deno.test("without lists the default policy counts, and says how to open a command", () => {
@@ -54,12 +59,12 @@ Deno.test("no list opens a command that can never run", () => {
   }
 });
 
-Deno.test("an unblockable command runs whatever the lists say, also while frozen", () => {
-  const sync = { ...command("guest-sync"), unblockable: true } as const;
+Deno.test("a sync runs whatever the lists say, also while frozen", () => {
+  const sync = { ...command("guest-sync"), isSync: true } as const;
   for (const lists of [{ allow: [] }, { block: [sync.name] }, {}]) {
     assert.equal(policyWith(lists).whyDisabled(sync), undefined);
   }
-  const frozen = new Policy({ allow: [], block: undefined }, {}, () => true);
+  const frozen = new Policy({ allow: [], block: undefined }, { isFrozen: () => true });
   assert.equal(frozen.whyDisabled(sync), undefined);
 });
 
@@ -70,7 +75,7 @@ Deno.test("a command with a name of Object.prototype is like any other", () => {
 Deno.test("while frozen only what is declared so runs, whatever the lists say", () => {
   let frozen = false;
   const policyWith = (block: readonly string[]) =>
-    new Policy({ allow: undefined, block }, {}, () => frozen);
+    new Policy({ allow: undefined, block }, { isFrozen: () => frozen });
   const thaw = { ...command("thaw"), whileFrozen: "always" } as const;
   const shutdown = { ...command("shutdown"), whileFrozen: "as-allowed" } as const;
   const policy = policyWith(["thaw"]);
@@ -82,4 +87,14 @@ Deno.test("while frozen only what is declared so runs, whatever the lists say", 
   assert.equal(policyWith(["shutdown"]).whyDisabled(shutdown), NOT_ALLOWED);
   frozen = false;
   assert.equal(policy.whyDisabled(open), undefined);
+});
+
+Deno.test("without credentials nothing that calls Talos runs, whatever the lists say", () => {
+  const shutdown = { ...command("guest-shutdown"), callsTalos: true } as const;
+  for (const allow of [undefined, [shutdown.name]]) {
+    const lists = { allow, block: undefined };
+    const disabled = new Policy(lists, { hasCredentials: false }).whyDisabled(shutdown);
+    assert.match(disabled ?? "", /no credentials for the Talos API/);
+    assert.equal(new Policy(lists, { hasCredentials: true }).whyDisabled(shutdown), undefined);
+  }
 });

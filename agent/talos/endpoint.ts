@@ -1,3 +1,4 @@
+import { FaultError } from "../fault.ts";
 /** Where a Talos API listens. */
 export interface Endpoint {
   /** A host name or an IP address in its canonical form, IPv6 without brackets. */
@@ -9,7 +10,7 @@ export interface Endpoint {
 export const DEFAULT_TALOS_PORT = 50000;
 
 /** What `parseEndpoint` throws: a text that names no endpoint. */
-export class EndpointError extends Error {
+export class EndpointError extends FaultError {
   override readonly name = "EndpointError";
 }
 

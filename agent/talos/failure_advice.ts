@@ -1,19 +1,7 @@
+import { type Fault, faultSentence } from "../fault.ts";
 import type { Credentials } from "./credentials/credentials.ts";
 import type { GrpcCodeName } from "./grpc/status.ts";
 import type { TalosError } from "./talos_error.ts";
-
-/** What is wrong, and what to do about it: both go on in a sentence, without a full stop. */
-export interface Fault {
-  readonly fact: string;
-  /** Undefined when nothing can be done but to try again. */
-  readonly remedy: string | undefined;
-}
-
-/** A fault as a sentence; undefined for none. */
-export function faultSentence(fault: Fault | undefined): string | undefined {
-  if (fault?.remedy === undefined) return fault?.fact;
-  return `${fault.fact}; ${fault.remedy}`;
-}
 
 /** What is wrong with the dates of a client certificate at `now`; undefined when nothing is. */
 export function findCertificateDateFault(

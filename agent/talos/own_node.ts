@@ -1,3 +1,4 @@
+import { FaultError } from "../fault.ts";
 import { type Endpoint, formatEndpoint, isLoopback, isOneOf } from "./endpoint.ts";
 
 /** What is known of the machine that the agent runs on. */
@@ -9,7 +10,7 @@ export interface OwnNode {
 }
 
 /** An endpoint belongs to another node, or nobody can tell: no power action may go there. */
-export class WrongNodeError extends Error {
+export class WrongNodeError extends FaultError {
   override readonly name = "WrongNodeError";
 }
 
@@ -30,8 +31,8 @@ export async function confirmOwnNode(
   const ours = node.hostName();
   if (firstLabel(theirs) !== "" && firstLabel(theirs) === firstLabel(ours)) return;
   throw new WrongNodeError(
-    `endpoint ${formatEndpoint(endpoint)} is node '${theirs}', not this node '${ours}'; ` +
-      "set --talos-endpoint to this node's address (status.hostIP)",
+    `endpoint ${formatEndpoint(endpoint)} is node '${theirs}', not this node '${ours}'`,
+    "set --talos-endpoint to this node's address (status.hostIP)",
   );
 }
 

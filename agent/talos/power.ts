@@ -1,3 +1,4 @@
+import { messageOf } from "../fault.ts";
 import type { Publish } from "../activity/activity.ts";
 import type { Log } from "../log/log.ts";
 import type { RebootMode } from "./machine_client.ts";
@@ -177,7 +178,7 @@ export class TalosPower implements Disposable {
         milliseconds: milliseconds(),
       });
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
+      const reason = messageOf(error);
       log.error("power action failed", {
         action,
         method: call.method,

@@ -1,3 +1,4 @@
+import { FaultError } from "../fault.ts";
 import type { Publish } from "../activity/activity.ts";
 import type { Log } from "../log/log.ts";
 import { type Credentials, readCredentials } from "./credentials/credentials.ts";
@@ -36,7 +37,7 @@ export interface PowerCallResult extends Accepted {
 }
 
 /** A power call that failed; the message is fit for a hypervisor's log. */
-export class PowerCallError extends Error {
+export class PowerCallError extends FaultError {
   override readonly name = "PowerCallError";
   /** Whether Talos may be at it although the call failed. */
   readonly mayHaveHappened: boolean;
@@ -44,7 +45,7 @@ export class PowerCallError extends Error {
   readonly code: string | undefined;
 
   constructor(message: string, mayHaveHappened: boolean, cause: unknown) {
-    super(message, { cause });
+    super(message, undefined, { cause });
     this.mayHaveHappened = mayHaveHappened;
     this.code = cause instanceof TalosError ? cause.codeName : undefined;
   }

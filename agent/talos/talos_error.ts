@@ -1,3 +1,4 @@
+import { FaultError } from "../fault.ts";
 import { type GrpcCodeName, grpcCodeName } from "./grpc/status.ts";
 
 /**
@@ -44,7 +45,7 @@ export interface TalosErrorDetails {
 }
 
 /** A call to the Talos API that failed. */
-export class TalosError extends Error implements TalosErrorDetails {
+export class TalosError extends FaultError implements TalosErrorDetails {
   override readonly name = "TalosError";
   readonly failure: TalosFailure;
   readonly code: number;
@@ -59,6 +60,7 @@ export class TalosError extends Error implements TalosErrorDetails {
     const what = details.method === undefined ? "" : `${details.method} `;
     super(
       `Talos API ${what}at ${details.endpoint}: ${codeName} (${details.code}): ${details.text}`,
+      undefined,
       { cause: details.cause },
     );
     this.failure = details.failure;

@@ -64,6 +64,7 @@ async function readContext(path: string, context: string | undefined): Promise<C
     if (!(error instanceof CertificateError) && !(error instanceof PrivateKeyError)) throw error;
     throw new TalosconfigError(
       `talosconfig ${path}: context ${JSON.stringify(config.context)}: ${field}: ${error.message}`,
+      undefined,
       { cause: error },
     );
   };

@@ -1,12 +1,8 @@
 import type { Publish } from "../../activity/activity.ts";
 import { readCredentials } from "./credentials.ts";
 import { EndpointError, parseEndpoint } from "../endpoint.ts";
-import {
-  type Fault,
-  faultSentence,
-  findCertificateDateFault,
-  findRoleFault,
-} from "../failure_advice.ts";
+import { type Fault, faultSentence } from "../../fault.ts";
+import { findCertificateDateFault, findRoleFault } from "../failure_advice.ts";
 import { TalosconfigError } from "./talosconfig.ts";
 
 /**

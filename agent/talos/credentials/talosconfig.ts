@@ -1,3 +1,4 @@
+import { type Fault, FaultError, messageOf } from "../../fault.ts";
 import { decodeBase64, parsePem } from "./pem.ts";
 
 /** One context of a talosconfig, its fields decoded. */
@@ -15,7 +16,7 @@ export interface Talosconfig {
 }
 
 /** What reading a talosconfig throws; the message names the file and what to do. */
-export class TalosconfigError extends Error {
+export class TalosconfigError extends FaultError {
   override readonly name = "TalosconfigError";
 }
 
@@ -36,18 +37,27 @@ export async function readTalosconfig(
     if ((await Deno.stat(path)).isDirectory) file = `${path.replace(/\/+$/, "")}/config`;
     text = await Deno.readTextFile(file);
   } catch (error) {
-    throw new TalosconfigError(`talosconfig ${file}: ${readFailure(error)}`, { cause: error });
+    const { fact, remedy } = readFailure(error);
+    throw new TalosconfigError(`talosconfig ${file}: ${fact}`, remedy, { cause: error });
   }
   return await parseTalosconfig(text, context, file);
 }
 
-function readFailure(error: unknown): string {
+function readFailure(error: unknown): Fault {
   if (error instanceof Deno.errors.NotFound) {
-    return "there is no such file; set --talosconfig to the file or the Secret's directory";
+    return {
+      fact: "there is no such file",
+      remedy: "set --talosconfig to the file or the Secret's directory",
+    };
   }
-  if (error instanceof Deno.errors.PermissionDenied) return "it may not be read: permission denied";
-  return error instanceof Error ? error.message : String(error);
+  if (error instanceof Deno.errors.PermissionDenied) {
+    return { fact: "it may not be read: permission denied", remedy: undefined };
+  }
+  return { fact: messageOf(error), remedy: undefined };
 }
+
+/** Throws, with what is wrong and what to do about it. */
+type Fail = (fact: string, remedy?: string, cause?: unknown) => never;
 
 /**
  * Reads the text of a talosconfig: YAML with `context` and `contexts`; fields that are not needed
@@ -60,8 +70,8 @@ export async function parseTalosconfig(
   context: string | undefined,
   source: string,
 ): Promise<Talosconfig> {
-  const fail = (message: string, cause?: unknown): never => {
-    throw new TalosconfigError(`talosconfig ${source}: ${message}`, { cause });
+  const fail: Fail = (fact, remedy, cause) => {
+    throw new TalosconfigError(`talosconfig ${source}: ${fact}`, remedy, { cause });
   };
   if (text.trim() === "") fail("it is empty");
   const document = await parseYaml(text, fail);
@@ -73,13 +83,14 @@ export async function parseTalosconfig(
   const names = Object.keys(contexts).join(", ");
   const name = context ?? document["context"];
   if (typeof name !== "string" || name === "") {
-    return fail(`it chooses no context; set --talos-context to one of: ${names}`);
+    return fail("it chooses no context", `set --talos-context to one of: ${names}`);
   }
   const chosen = Object.hasOwn(contexts, name) ? contexts[name] : undefined;
   if (chosen === undefined) {
-    return fail(`it has no context ${JSON.stringify(name)}; --talos-context can be: ${names}`);
+    return fail(`it has no context ${JSON.stringify(name)}`, `--talos-context can be: ${names}`);
   }
-  const inContext = (message: string): never => fail(`context ${JSON.stringify(name)}: ${message}`);
+  const inContext: Fail = (fact, remedy) =>
+    fail(`context ${JSON.stringify(name)}: ${fact}`, remedy);
   if (!isRecord(chosen)) return inContext("it is no mapping");
   return {
     context: name,
@@ -92,7 +103,7 @@ export async function parseTalosconfig(
 
 async function parseYaml(
   text: string,
-  fail: (message: string, cause?: unknown) => never,
+  fail: Fail,
 ): Promise<unknown> {
   // Loaded at first use: nobody needs YAML before a power action is asked for.
   const { parse } = await import("yaml");
@@ -101,18 +112,18 @@ async function parseYaml(
     return parse(text, { schema: "failsafe", customTags: ["null"], logLevel: "error" });
   } catch (error) {
     // The first line says what and where; the others show the text, which holds a private key.
-    const [reason] = (error instanceof Error ? error.message : String(error)).split("\n");
+    const [reason] = messageOf(error).split("\n");
     return fail(`it is not valid YAML (half written?): ${reason}`);
   }
 }
 
-function missing(field: string, fail: (message: string) => never): never {
-  return fail(`${field} is missing; only client certificates can be used to log in`);
+function missing(field: string, fail: Fail): never {
+  return fail(`${field} is missing`, "only client certificates can be used to log in");
 }
 
 function readEndpoints(
   context: Record<string, unknown>,
-  fail: (message: string) => never,
+  fail: Fail,
 ): string[] {
   const list = context["endpoints"] ?? [];
   if (!Array.isArray(list)) return fail("endpoints is no list");
@@ -128,7 +139,7 @@ function readEndpoints(
 function readPem(
   context: Record<string, unknown>,
   field: "ca" | "crt" | "key",
-  fail: (message: string) => never,
+  fail: Fail,
 ): string | undefined {
   const value = context[field];
   if (value === undefined || value === null || value === "") return undefined;

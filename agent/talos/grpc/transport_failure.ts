@@ -1,3 +1,4 @@
+import { messageOf } from "../../fault.ts";
 import type { TalosFailure } from "../talos_error.ts";
 
 /** What a transport error means. */
@@ -64,7 +65,7 @@ function tlsFailure(text: string): TalosFailure | undefined {
 
 /** The error's message without the URL and the pointer to rustls' documentation. */
 function plainText(error: unknown): string {
-  let message = error instanceof Error ? error.message : String(error);
+  let message = messageOf(error);
   // Deno from 2.9 on says what failed in the cause only.
   if (message === "fetch failed" && error instanceof Error && error.cause instanceof Error) {
     message = error.cause.message;
