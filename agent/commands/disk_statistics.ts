@@ -38,11 +38,11 @@ function statisticsReply(disk: DiskStatistics): JsonObject {
   };
 }
 
-function requestCounters(kind: string, counters: RequestCounters | undefined): JsonObject {
+function requestCounters(kind: string, counters: RequestCounters): JsonObject {
   return {
-    [`${kind}-ios`]: counters?.ios,
-    [`${kind}-merges`]: counters?.merges,
-    [`${kind}-sectors`]: counters?.sectors,
-    [`${kind}-ticks`]: counters?.ticks,
+    [`${kind}-ios`]: counters.ios,
+    [`${kind}-merges`]: counters.merges,
+    [`${kind}-sectors`]: counters.sectors,
+    [`${kind}-ticks`]: counters.ticks,
   };
 }

@@ -46,7 +46,7 @@ export const guestGetDisks = defineCommand({
 
 /** QAPI GuestDiskAddress. */
 export function diskAddressReply(address: DiskAddress): JsonObject {
-  const { pciController, ccwAddress, serial } = address;
+  const { pciController, serial } = address;
   return {
     // The schema wants the member also where there is none.
     "pci-controller": pciController === undefined
@@ -58,7 +58,6 @@ export function diskAddressReply(address: DiskAddress): JsonObject {
     unit: address.unit,
     serial,
     dev: address.device,
-    "ccw-address": ccwAddress && { ...ccwAddress },
   };
 }
 

@@ -41,8 +41,6 @@ function mountOf(major: number, minor: number): Mount {
     device: { major, minor },
     fileSystemType: "xfs",
     source: "/dev/any",
-    options: ["rw"],
-    superOptions: ["rw"],
   };
 }
 
@@ -259,22 +257,6 @@ Deno.test("virtio without PCI, and a disk of which nothing is known", async () =
   assert.deepEqual(vda.disk, [{ ...place, "bus-type": "virtio", dev: "/dev/vda" }]);
   assert.deepEqual(xvda.disk, [{ ...place, "bus-type": "unknown", dev: "/dev/xvda" }]);
   assert.deepEqual(sda.disk, [{ ...place, "bus-type": "unknown", dev: "/dev/sda" }]);
-});
-
-Deno.test("virtio on a channel subsystem", async () => {
-  const tree = sysfsDisks([
-    { path: "css0/0.0.000c/0.1.00ff/virtio2/block/vda", number: "254:0" },
-  ]);
-  const { disk } = await fileSystem(tree, 254, 0);
-  assert.deepEqual(disk, [{
-    "pci-controller": NO_PCI,
-    "bus-type": "virtio",
-    bus: 0,
-    target: 0,
-    unit: 0,
-    dev: "/dev/vda",
-    "ccw-address": { cssid: 0, ssid: 0, subchno: 12, devno: 255 },
-  }]);
 });
 
 Deno.test("encryption over a RAID: all disks below, dependencies one level, the mapper's name", async () => {

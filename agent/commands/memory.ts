@@ -43,7 +43,7 @@ export const guestGetMemoryBlocks = defineCommand({
   family: "information",
 }, (_values, { host }: CommandContext) => {
   const { files, roots } = host;
-  const blocks = readMemoryBlocks(files, roots.sysfs, host.kernelRelease());
+  const blocks = readMemoryBlocks(files, roots.sysfs);
   if (blocks.length === 0 && hasMemoryBlocks(files, roots.sysfs)) {
     throw new QapiError("guest reported zero memory blocks!");
   }

@@ -12,13 +12,18 @@ const ESCAPES: Readonly<Record<string, string>> = {
 };
 
 /**
- * Reads qemu-ga's configuration file, a GLib key file: `[general]`, `key=value`, comments after `#`.
- * Other groups are passed over.
+ * Reads a group of a GLib key file, as qemu-ga's configuration and its state are: `[general]`, `key=value`,
+ * comments after `#`. Other groups are passed over.
  *
  * @param path what to call the file in errors
+ * @param wanted the group; that of the configuration when left out
  * @throws ConfigError for a line that is none of these
  */
-export function parseKeyFile(text: string, path: string): Map<string, string> {
+export function parseKeyFile(
+  text: string,
+  path: string,
+  wanted = KEY_FILE_GROUP,
+): Map<string, string> {
   const values = new Map<string, string>();
   let group: string | undefined;
   for (const [index, raw] of text.split("\n").entries()) {
@@ -33,10 +38,10 @@ export function parseKeyFile(text: string, path: string): Map<string, string> {
     const equals = line.indexOf("=");
     if (equals <= 0 || group === undefined) {
       throw new ConfigError(
-        `${path}:${index + 1}: expected [${KEY_FILE_GROUP}] and then key=value, found: ${line}`,
+        `${path}:${index + 1}: expected [${wanted}] and then key=value, found: ${line}`,
       );
     }
-    if (group !== KEY_FILE_GROUP) continue;
+    if (group !== wanted) continue;
     values.set(
       line.slice(0, equals).trimEnd(),
       unescapeValue(line.slice(equals + 1).replace(/^[ \t\r]+/, "")),

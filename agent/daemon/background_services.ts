@@ -2,7 +2,6 @@ import { messageOf } from "../fault.ts";
 import type { Config } from "../config/config.ts";
 import { isInMemory } from "../linux/memory_file_system.ts";
 import { processStatistics } from "../linux/process_statistics.ts";
-import { releaseProgramPages } from "../linux/program_pages.ts";
 import type { ActivityFeed } from "../activity/activity.ts";
 import type { Log } from "../log/log.ts";
 import type { Agent } from "./agent.ts";
@@ -59,7 +58,6 @@ export async function startRest(
   }
   feed.startIsOver();
   agent.libc.compileFrequent();
-  releaseProgramPages(agent.libc, agent.files);
 }
 
 /** A shutdown that cannot work should be known before it is needed. */

@@ -1,3 +1,6 @@
+import { ConfigError } from "../config/config_error.ts";
+import { parseKeyFile } from "../config/key_file.ts";
+
 const FIRST = 1000n;
 const LAST = 2n ** 63n - 1n;
 
@@ -39,20 +42,17 @@ export class HandleNumbers {
       if (error instanceof Deno.errors.NotFound) return FIRST;
       throw error;
     }
-    const number = BigInt(counterIn(text) ?? FIRST);
+    const counter = this.#counterIn(text);
+    const number = /^\d{1,19}$/.test(counter) ? BigInt(counter) : FIRST;
     return number < FIRST || number >= LAST ? FIRST : number;
   }
-}
 
-function counterIn(keyFile: string): string | undefined {
-  let group: string | undefined;
-  for (const line of keyFile.split("\n")) {
-    const header = /^\[(.*)\]\s*$/.exec(line);
-    if (header !== null) group = header[1];
-    else if (group === "global") {
-      const counter = /^fd_counter\s*=\s*(\d{1,19})\s*$/.exec(line);
-      if (counter !== null) return counter[1];
+  #counterIn(text: string): string {
+    try {
+      return parseKeyFile(text, this.#path, "global").get("fd_counter") ?? "";
+    } catch (error) {
+      if (error instanceof ConfigError) return "";
+      throw error;
     }
   }
-  return undefined;
 }

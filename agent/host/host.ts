@@ -84,11 +84,6 @@ export class Host implements Disposable {
     return readHostName(this.libc);
   }
 
-  /** The version of the running kernel, such as `6.12.48-talos`. */
-  kernelRelease(): string {
-    return readKernelName(this.libc).release;
-  }
-
   /** The kernel and the operating system. */
   osInfo(): OsInfo {
     const { release, version, machine } = readKernelName(this.libc);

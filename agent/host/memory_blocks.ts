@@ -1,6 +1,5 @@
 import { exactInteger } from "../linux/exact_integer.ts";
 import type { KernelFiles, OpenDescriptor } from "../linux/kernel_files.ts";
-import { isKernelSince } from "../linux/kernel_name.ts";
 import { Errno, type Libc, LibcError } from "../linux/libc.ts";
 
 /** A block of memory that the kernel can take on and off line. */
@@ -16,30 +15,21 @@ export function hasMemoryBlocks(files: KernelFiles, sysfs: string): boolean {
   return files.exists(root(sysfs));
 }
 
-/** The first kernel whose memory blocks all say the same of `removable`. */
-const COMMON_REMOVABLE_SINCE = { major: 5, minor: 8 };
-
 /**
  * The memory blocks by their number; none where the kernel has no `/sys/devices/system/memory`.
  *
- * @param kernelRelease as uname(2) has it. Since Linux 5.8 `removable` says whether the kernel supports
- * memory offlining, of every block alike, and is read once: there can be thousands of blocks.
+ * `removable` says whether the kernel supports memory offlining, of every block alike (since Linux 5.8), and
+ * is read once: there can be thousands of blocks.
+ *
  * @throws LibcError when an attribute is there and cannot be read
  */
-export function readMemoryBlocks(
-  files: KernelFiles,
-  sysfs: string,
-  kernelRelease: string,
-): MemoryBlock[] {
+export function readMemoryBlocks(files: KernelFiles, sysfs: string): MemoryBlock[] {
   const numbers = files.list(root(sysfs))
     .filter((name) => /^memory\d+$/.test(name))
     .map((name) => exactInteger(name.slice("memory".length)))
     .sort((one, other) => Number(one) - Number(other));
   if (numbers.length === 0) return [];
   using parent = files.openDirectory(root(sysfs));
-  if (!isKernelSince(kernelRelease, COMMON_REMOVABLE_SINCE)) {
-    return numbers.map((index) => readState(files, parent, index, isRemovable));
-  }
   let common: boolean | undefined;
   return numbers.map((index) =>
     readState(files, parent, index, () => common ??= isRemovable(files, parent, index))

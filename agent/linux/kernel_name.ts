@@ -55,12 +55,3 @@ function field(bytes: Uint8Array, index: number): string {
   const start = index * FIELD_SIZE;
   return decodeText(decoder, bytes, start, bytes.indexOf(0, start));
 }
-
-/** Whether a release, such as `6.12.48-talos`, is this version of Linux or a newer one. */
-export function isKernelSince(
-  release: string,
-  version: { readonly major: number; readonly minor: number },
-): boolean {
-  const [major = 0, minor = 0] = release.split(".").map((part) => Number.parseInt(part));
-  return major > version.major || (major === version.major && minor >= version.minor);
-}

@@ -13,19 +13,10 @@ export interface PciAddress {
   readonly function: number;
 }
 
-/** The place of a device in the channel subsystem of IBM Z. */
-export interface CcwAddress {
-  readonly cssid: number;
-  readonly ssid: number;
-  readonly subchno: number;
-  readonly devno: number;
-}
-
 /** Where the hypervisor knows a disk. */
 export interface DiskAddress {
   /** The disk's controller, or the disk itself; undefined when it is on another bus. */
   readonly pciController: PciAddress | undefined;
-  readonly ccwAddress: CcwAddress | undefined;
   readonly busType: DiskBus;
   /** IDE channel, or SCSI channel. */
   readonly bus: number;
@@ -42,7 +33,6 @@ export interface DiskAddress {
 /** What the path in sysfs tells of the way to a disk. */
 interface Attachment {
   readonly pciController?: PciAddress;
-  readonly ccwAddress?: CcwAddress;
   readonly busType: DiskBus;
   readonly bus?: number;
   readonly target?: number;
@@ -72,7 +62,6 @@ export function diskAddress(
   const found = attachment(files, device.path);
   return {
     pciController: found.pciController,
-    ccwAddress: found.ccwAddress,
     busType: found.busType,
     bus: found.bus ?? 0,
     target: found.target ?? 0,
@@ -94,12 +83,8 @@ function attachment(files: KernelFiles, path: string): Attachment {
     // A bridge, for one, is not what the hypervisor calls the disk's controller.
     if (found !== undefined) return { ...found, pciController: address };
   }
-  const ccwAddress = parseCcwAddress(path);
-  return {
-    // Without PCI: virtio-mmio, or channels.
-    ...(/\/virtio\d+\//.test(path) ? onVirtio(path) : { busType: "unknown" }),
-    ...(ccwAddress === undefined ? {} : { ccwAddress }),
-  };
+  // Without PCI: virtio-mmio.
+  return /\/virtio\d+\//.test(path) ? onVirtio(path) : { busType: "unknown" };
 }
 
 /** The PCI devices that the path goes through, from the root of the bus on. */
@@ -177,20 +162,6 @@ function portIndex(files: KernelFiles, path: string, directory: string): number 
     .filter((name) => name.startsWith(kind) && /^\d+$/.test(name.slice(kind.length)))
     .sort((one, other) => Number(one.slice(kind.length)) - Number(other.slice(kind.length)));
   return ports.indexOf(port);
-}
-
-/** The part `cssN/<subchannel>/<device>` of the path. */
-function parseCcwAddress(path: string): CcwAddress | undefined {
-  const match =
-    /\/css([0-9a-f]+)\/[0-9a-f]+\.([0-9a-f]+)\.([0-9a-f]+)\/[0-9a-f]+\.[0-9a-f]+\.([0-9a-f]+)\//
-      .exec(path);
-  if (match === null) return undefined;
-  return {
-    cssid: hexadecimal(match[1]),
-    ssid: hexadecimal(match[2]),
-    subchno: hexadecimal(match[3]),
-    devno: hexadecimal(match[4]),
-  };
 }
 
 function hexadecimal(digits = ""): number {

@@ -18,10 +18,6 @@ export interface Mount {
   readonly fileSystemType: string;
   /** What was mounted, such as `/dev/vda6`. */
   readonly source: string;
-  /** Options of this mount, such as `ro`. */
-  readonly options: readonly string[];
-  /** Options of the file system, such as `ro`, wherever else it is mounted. */
-  readonly superOptions: readonly string[];
 }
 
 /** Says of a mount point, as the host sees it, whether its mount is asked for. */
@@ -180,8 +176,6 @@ class MountTable implements Disposable {
       device: { major: line.major, minor: line.minor },
       fileSystemType: line.fileSystemType(),
       source: line.source(),
-      options: line.options(),
-      superOptions: line.superOptions(),
     };
     this.#found.push({ mount, index });
   }

@@ -79,10 +79,6 @@ export class MountinfoLine {
     return this.#text(this.mountPointStart, this.mountPointEnd);
   }
 
-  options(): string[] {
-    return this.#raw(this.mountPointEnd + 1, this.#optionsEnd).split(",");
-  }
-
   /** The optional fields, such as `shared:1`. */
   tags(): string[] {
     return this.#raw(this.#optionsEnd + 1, this.#hyphen).split(" ").slice(0, -1);
@@ -94,11 +90,6 @@ export class MountinfoLine {
 
   source(): string {
     return this.#text(this.#typeEnd + 1, this.#sourceEnd);
-  }
-
-  superOptions(): string[] {
-    const start = this.#sourceEnd + 1;
-    return this.#raw(start, fieldEnd(this.#bytes, start, this.#end)).split(",");
   }
 
   #readDevice(start: number, end: number): boolean {
