@@ -1,5 +1,5 @@
 /**
- * Something longer that is done step by step: where it yields, others may have a turn before it goes on.
+ * Something longer that is done step by step: where it yields, others may have a turn before it continues.
  * What it comes to is returned in the end. Its user decides: `yield*` hands the places on, `atOnce`
  * takes no notice of them.
  */

@@ -17,7 +17,7 @@ first had the command. An argument in brackets may be left out.
 A command that is _blocked_ runs when \`--allow-rpcs\` names it, or when \`--block-rpcs\` is given and
 does not name it: that list takes the place of the default, and an empty one blocks nothing. One that
 _never_ runs cannot be opened, and one that _always_ runs cannot be blocked: without it no client gets
-on. \`guest-info\` tells why a command is disabled, in the member \`disabled-reason\`.
+on. \`guest-info\` reports why a command is disabled, in the member \`disabled-reason\`.
 `;
 
 const METRICS_INTRODUCTION = `# Metrics

@@ -1,3 +1,4 @@
+import type { FreezeState } from "../freeze/freeze_state.ts";
 import { messageOf } from "../fault.ts";
 import type { ThawReason } from "../freeze/thaw_reason.ts";
 import type { CommandFamily } from "./command_family.ts";
@@ -7,7 +8,10 @@ import type { Log } from "../log/log.ts";
  * How the way to the hypervisor stands: `absent` (there is no such device, or it cannot be used),
  * `busy` (somebody else has it open), `waiting` (open, and nobody talks), `connected` (a client talks).
  */
-export type PortState = "absent" | "busy" | "waiting" | "connected";
+export const PORT_STATES = ["absent", "busy", "waiting", "connected"] as const;
+
+/** One of `PORT_STATES`. */
+export type PortState = typeof PORT_STATES[number];
 
 /** What a request's command is called when the agent does not know it: names come from outside. */
 export const UNKNOWN_COMMAND = "unknown";
@@ -15,8 +19,14 @@ export const UNKNOWN_COMMAND = "unknown";
 /** How a request ended; `blocked` when the policy did not let its command run. */
 export type RequestOutcome = "success" | "error" | "blocked";
 
-/** What the agent has frozen; `freezing` and `thawing` mean some file systems, and others not. */
-export type FreezeActivityState = "thawed" | "freezing" | "frozen" | "thawing";
+/**
+ * How a freeze ended: everything is frozen, nothing could be (`nothing`), or it was abandoned and what was
+ * frozen is thawed again (`failed`).
+ */
+export const FREEZE_OUTCOMES = ["frozen", "nothing", "failed"] as const;
+
+/** What became of a power action: `repeated` when it was under way already, and Talos was not asked again. */
+export const POWER_OUTCOMES = ["accepted", "failed", "repeated"] as const;
 
 /** Where credentials come from: a talosconfig, or a Talos ServiceAccount's Secret. */
 export type CredentialsSource = "talosconfig" | "serviceAccount";
@@ -51,22 +61,19 @@ export type Activity =
     readonly kind: "received" | "sent";
     readonly bytes: number;
   }
-  /** What a client sent is no JSON. */
+  /** What a client sent is not JSON. */
   | { readonly kind: "parse-error" }
   | {
     /** What the agent has frozen has changed. */
     readonly kind: "freeze-state";
-    readonly state: FreezeActivityState;
+    readonly state: FreezeState;
     /** How many file systems are frozen now. */
     readonly count: number;
   }
   | {
-    /**
-     * A freeze came to its end: everything is frozen, nothing could be (`nothing`), or it was given up
-     * and what was frozen is thawed again (`failed`).
-     */
+    /** A freeze came to its end. */
     readonly kind: "freeze";
-    readonly outcome: "frozen" | "nothing" | "failed";
+    readonly outcome: typeof FREEZE_OUTCOMES[number];
     readonly count: number;
     readonly seconds: number;
     /** Whether the guard would have thawed if the agent had been killed. */
@@ -108,14 +115,13 @@ export type Activity =
   | {
     /**
      * A power action was accepted by Talos, or failed. `forced`: the drain was skipped or ended.
-     * `repeated`: it was under way already, and Talos was not asked again.
      */
     readonly kind: "power";
     readonly action: "shutdown" | "reboot";
     readonly forced: boolean;
     /** False for the forced shutdown that the agent makes itself, after the time for the drain. */
     readonly requested: boolean;
-    readonly outcome: "accepted" | "failed" | "repeated";
+    readonly outcome: typeof POWER_OUTCOMES[number];
     /** gRPC code's name; undefined when no call was made. */
     readonly code: string | undefined;
     readonly error: string | undefined;

@@ -57,7 +57,7 @@ export function auditor(audit: Log, log: Log): Publish {
   };
 }
 
-/** Why a command failed, where its arguments are no secrets. */
+/** Why a command failed, where its arguments are not secrets. */
 function reasonOf(
   { family, error }: Extract<Activity, { kind: "request" }>,
 ): string | undefined {

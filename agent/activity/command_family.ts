@@ -1,4 +1,4 @@
-/** Groups of commands that do similar things and take similarly long; `unknown` is for names that are no command's. */
+/** Groups of commands that do similar things and take similarly long; `unknown` is for no command's names. */
 export const COMMAND_FAMILIES = [
   "agent",
   "information",

@@ -1,10 +1,11 @@
 import { FaultError } from "../fault.ts";
-/**
- * One stretch of talk with one client: from its connection, or its first bytes where connections
- * cannot be seen, until it leaves.
- */
+
+/** A command that takes longer, in milliseconds, is not waited for alone: its client is watched meanwhile. */
+export const LONG_COMMAND_MS = 20;
+
+/** One client session, from connect (or first byte, where a connection cannot be seen) to disconnect. */
 export interface Session {
-  /** Who talks, for the log. */
+  /** The client's name, for the log. */
   readonly client: string;
 
   /**

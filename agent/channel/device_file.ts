@@ -1,13 +1,11 @@
 import { cString, Errno, type Libc, LibcError, OpenFlag } from "../linux/libc.ts";
-import { Readiness } from "../linux/descriptor_readiness.ts";
-import type { Session } from "./channel.ts";
+import { DescriptorReadiness } from "../linux/descriptor_readiness.ts";
+import { LONG_COMMAND_MS, type Session } from "./channel.ts";
 import { NextRequest } from "./next_request.ts";
 
 const READ_SIZE = 64 * 1024;
 const READ_LENGTH = BigInt(READ_SIZE);
-// A command that takes longer is watched for its client's departure.
-const LONG_COMMAND_MS = 20;
-// virtio_console tells of an arrival on another queue than that of the data, from a work queue: on a
+// virtio_console reports an arrival on another queue than that of the data, from a work queue: on a
 // busy machine a newcomer's request can be read while the port still says that nobody is there.
 const ARRIVAL_MS = 50;
 // virtio_console wakes its readers before an unplugged port begins to fail, and never again.
@@ -38,7 +36,7 @@ export class DeviceFile implements AsyncDisposable {
   readonly #libc: Libc;
   readonly #fd: number;
   readonly #path: string;
-  readonly #readiness: Readiness;
+  readonly #readiness: DescriptorReadiness;
   readonly #nextRequest: NextRequest;
   readonly #buffer = new Uint8Array(READ_SIZE);
   readonly #readOnce = (): number => this.#libc.frequent.read(this.#fd, this.#buffer, READ_LENGTH);
@@ -63,7 +61,7 @@ export class DeviceFile implements AsyncDisposable {
     this.#libc = libc;
     this.#fd = fd;
     this.#path = path;
-    this.#readiness = new Readiness(libc, fd);
+    this.#readiness = new DescriptorReadiness(libc, fd);
     this.#nextRequest = new NextRequest(this.#readiness);
   }
 
@@ -236,7 +234,7 @@ export class DeviceFile implements AsyncDisposable {
   /**
    * Takes one edge; also while a command runs and nobody reads, for the sake of hang-ups. An edge
    * takes its time to get here: a read may have seen that hang-up first, and may have read bytes of
-   * the next client already. Then the session goes on, for it is the next client's.
+   * the next client already. Then the session continues, for it is the next client's.
    */
   async #takeEdge(): Promise<void> {
     const generation = this.#generation;

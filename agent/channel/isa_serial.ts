@@ -28,7 +28,7 @@ export function isaSerialChannel(host: DeviceHost, path: string, procfs: string)
       host.libc.file.close(fd);
       if (!(error instanceof LibcError)) throw error;
       return {
-        reason: `${path} is no serial line, waiting for one: ${error.message}`,
+        reason: `${path} is not a serial line, waiting for one: ${error.message}`,
         directory: path.slice(0, path.lastIndexOf("/")) || "/",
       };
     }
@@ -40,7 +40,7 @@ export function isaSerialChannel(host: DeviceHost, path: string, procfs: string)
 /**
  * Makes a terminal pass all bytes unchanged (cfmakeraw(3)) and ignore modem lines.
  *
- * @throws LibcError when the device is no terminal
+ * @throws LibcError when the device is not a terminal
  */
 export function makeRaw(libc: Libc, fd: number, path: string): void {
   const { tcgetattr, tcsetattr, cfmakeraw, cfsetspeed, tcflush } = libc.terminal;

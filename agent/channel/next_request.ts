@@ -1,4 +1,4 @@
-import type { Readiness } from "../linux/descriptor_readiness.ts";
+import type { DescriptorReadiness } from "../linux/descriptor_readiness.ts";
 
 // Most clients send the next request as soon as they have been answered, and asking another thread to
 // wait for it takes longer than all the rest of a request; so does waking a processor that sleeps. So
@@ -10,12 +10,12 @@ const REQUESTS_IN_ROW = 32;
 
 /** Decides how the next request of a client is waited for that has just been answered. */
 export class NextRequest {
-  readonly #readiness: Readiness;
+  readonly #readiness: DescriptorReadiness;
   #looks = 0;
   #inRow = 0;
 
   /** @param readiness of the client's descriptor */
-  constructor(readiness: Readiness) {
+  constructor(readiness: DescriptorReadiness) {
     this.#readiness = readiness;
   }
 

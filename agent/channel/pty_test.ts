@@ -182,7 +182,7 @@ Deno.test("isa-serial makes its line raw and serves it", async () => {
   ]);
 });
 
-Deno.test("isa-serial waits for a device that is no serial line and says so once", async () => {
+Deno.test("isa-serial waits for a device that is not a serial line and says so once", async () => {
   using libc = new Libc();
   await using directory = await TemporaryDirectory.create();
   const path = await directory.write("ttyS0", "");
@@ -191,7 +191,7 @@ Deno.test("isa-serial waits for a device that is no serial line and says so once
   const host = { libc, files: new KernelFiles(libc), log, publish };
   const channel = isaSerialChannel(host, path, "/proc");
   const ended = channel.sessions().next();
-  await log.waitFor(/is no serial line, waiting for one/);
+  await log.waitFor(/is not a serial line, waiting for one/);
   await new Promise((resolve) => setTimeout(resolve, 100));
   await channel[Symbol.asyncDispose]();
   assert.ok((await ended).done);

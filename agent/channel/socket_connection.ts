@@ -1,5 +1,5 @@
 import { Errno, type Libc } from "../linux/libc.ts";
-import { Readiness } from "../linux/descriptor_readiness.ts";
+import { DescriptorReadiness } from "../linux/descriptor_readiness.ts";
 import type { Session } from "./channel.ts";
 import { NextRequest } from "./next_request.ts";
 
@@ -12,7 +12,7 @@ export class SocketConnection implements Session, AsyncDisposable {
   readonly client: string;
   readonly #libc: Libc;
   readonly #fd: number;
-  readonly #readiness: Readiness;
+  readonly #readiness: DescriptorReadiness;
   readonly #nextRequest: NextRequest;
   readonly #buffer = new Uint8Array(READ_SIZE);
   readonly #readOnce = (): number => this.#libc.frequent.read(this.#fd, this.#buffer, READ_LENGTH);
@@ -28,7 +28,7 @@ export class SocketConnection implements Session, AsyncDisposable {
     this.client = client;
     this.#libc = libc;
     this.#fd = fd;
-    this.#readiness = new Readiness(libc, fd);
+    this.#readiness = new DescriptorReadiness(libc, fd);
     this.#nextRequest = new NextRequest(this.#readiness);
   }
 

@@ -1,6 +1,6 @@
 import type { Libc } from "../linux/libc.ts";
 import { ListeningSocket } from "../linux/listening_socket.ts";
-import { Readiness } from "../linux/descriptor_readiness.ts";
+import { DescriptorReadiness } from "../linux/descriptor_readiness.ts";
 import type { Channel, Session } from "./channel.ts";
 import { SocketConnection } from "./socket_connection.ts";
 
@@ -11,7 +11,7 @@ import { SocketConnection } from "./socket_connection.ts";
 export class SocketListener implements Channel {
   readonly #libc: Libc;
   readonly #socket: ListeningSocket;
-  readonly #readiness: Readiness;
+  readonly #readiness: DescriptorReadiness;
   readonly #client: string;
   readonly #cleanUp: () => void;
   #connection: SocketConnection | undefined;
@@ -26,7 +26,7 @@ export class SocketListener implements Channel {
   constructor(libc: Libc, socket: ListeningSocket, client: string, cleanUp: () => void = () => {}) {
     this.#libc = libc;
     this.#socket = socket;
-    this.#readiness = new Readiness(libc, socket.fd);
+    this.#readiness = new DescriptorReadiness(libc, socket.fd);
     this.#client = client;
     this.#cleanUp = cleanUp;
   }

@@ -28,7 +28,7 @@ export function unixListenChannel(libc: Libc, files: KernelFiles, path: string):
 }
 
 function removeStaleSocket(libc: Libc, address: Uint8Array<ArrayBuffer>, path: string): void {
-  if (!Deno.lstatSync(path).isSocket) throw new Error("it exists and is no socket; remove it");
+  if (!Deno.lstatSync(path).isSocket) throw new Error("it exists and is not a socket; remove it");
   if (hasListener(libc, address)) {
     throw new Error(
       "another agent is listening there already; stop it or choose another --path",

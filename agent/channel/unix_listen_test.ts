@@ -128,7 +128,7 @@ Deno.test("a path that no socket can have is refused", async () => {
   assert.throws(() => listen(libc, `${longest}x`), /107 bytes at most, not 108/);
 });
 
-Deno.test("a second listener on the same path is refused, and the first goes on", async () => {
+Deno.test("a second listener on the same path is refused, and the first continues", async () => {
   using libc = new Libc();
   await using directory = await TemporaryDirectory.create();
   const path = `${directory.path}/s.sock`;
@@ -141,7 +141,7 @@ Deno.test("a second listener on the same path is refused, and the first goes on"
   (await Deno.connect({ transport: "unix", path })).close();
 });
 
-Deno.test("a stale socket is replaced, a file that is no socket is not", async () => {
+Deno.test("a stale socket is replaced, a file that is not a socket is not", async () => {
   using libc = new Libc();
   await using directory = await TemporaryDirectory.create();
   const path = `${directory.path}/s.sock`;
@@ -156,7 +156,7 @@ Deno.test("a stale socket is replaced, a file that is no socket is not", async (
     (await Deno.connect({ transport: "unix", path })).close();
   }
   const file = await directory.write("file", "kept");
-  assert.throws(() => listen(libc, file), /it exists and is no socket; remove it/);
+  assert.throws(() => listen(libc, file), /it exists and is not a socket; remove it/);
   assert.equal(await Deno.readTextFile(file), "kept");
   assert.throws(() => listen(libc, `${directory.path}/no/s.sock`), ChannelError);
 });

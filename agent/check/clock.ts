@@ -27,7 +27,7 @@ export function checkClock({ now, ...other }: ClockReadings): CheckLine {
   try {
     hardware = other.readHardwareClock();
   } catch {
-    // Many a container and some machines have none to read, which is no fault.
+    // Many a container and some machines have none to read, which is not a fault.
     return ok(name, `${time}; there is no hardware clock to compare it with`);
   }
   const difference = Math.abs(Number(hardware) - Math.floor(now.getTime() / 1000));

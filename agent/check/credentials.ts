@@ -1,16 +1,13 @@
+import { EXPIRY_WARNING_SECONDS } from "../talos/credentials/expiry_warning.ts";
 import { type Credentials, readCredentials } from "../talos/credentials/credentials.ts";
 import { findCertificateDateFault, findRoleFault } from "../talos/failure_advice.ts";
 import { TalosconfigError } from "../talos/credentials/talosconfig.ts";
 import { publishNothing } from "../activity/activity.ts";
 import { type CheckLine, failed, ok, warning } from "./check_line.ts";
-import { messageOf } from "../fault.ts";
 
 const MINUTE_MS = 60_000;
-const DAY_MS = 24 * 60 * MINUTE_MS;
-// Talos renews its ServiceAccounts' certificates, which live for 6 hours, in their last hour: when half
-// of it is over, it has not. A file that lives for a year is renewed by somebody.
+/** A certificate that does not live for long is warned of in this part of its life. */
 const LAST_PART = 12;
-const LONGEST_WARNING_MS = 30 * DAY_MS;
 
 /** What `checkCredentials` finds. */
 export interface CheckedCredentials {
@@ -46,7 +43,7 @@ export async function checkCredentials(
     const { fact, remedy = RENEW } = error;
     return { lines: [failed("talosconfig", fact, remedy)], credentials: undefined };
   }
-  const kind = await describeKind(talosconfig);
+  const kind = credentials.source === "serviceAccount" ? "the Secret's directory" : "the file";
   const lines = [
     ok("talosconfig", `${kind} ${talosconfig}, context ${credentials.context}`),
     checkCertificate(credentials, now),
@@ -55,16 +52,7 @@ export async function checkCredentials(
   return { lines, credentials };
 }
 
-const RENEW = "make it anew: talosctl config new --roles os:operator, or a Talos ServiceAccount";
-
-async function describeKind(path: string): Promise<string> {
-  try {
-    return (await Deno.stat(path)).isDirectory ? "the Secret's directory" : "the file";
-  } catch (error) {
-    // It was there a moment ago: a Secret is being replaced.
-    return `(${messageOf(error)})`;
-  }
-}
+const RENEW = "make it again: talosctl config new --roles os:operator, or a Talos ServiceAccount";
 
 function checkCertificate(credentials: Credentials, now: Date): CheckLine {
   const name = "certificate";
@@ -75,7 +63,8 @@ function checkCertificate(credentials: Credentials, now: Date): CheckLine {
   const lifetime = notAfter.getTime() - notBefore.getTime();
   const fact = `${keyType}, its key fits, valid from ${notBefore.toISOString()} until ` +
     `${notAfter.toISOString()}, for ${describeTime(left)} more`;
-  if (left >= Math.min(lifetime / LAST_PART, LONGEST_WARNING_MS)) return ok(name, fact);
+  const warningMs = EXPIRY_WARNING_SECONDS[credentials.source] * 1000;
+  if (left >= Math.min(lifetime / LAST_PART, warningMs)) return ok(name, fact);
   return warning(
     name,
     fact,

@@ -64,7 +64,7 @@ function ownRoot(mounted: MountedTree | undefined): CheckLine[] {
 
 function propagation(rootfs: string, mounted: MountedTree | undefined): CheckLine {
   if (mounted === undefined) {
-    return failed("mounts", `${rootfs} is no mount point`, LATER_MOUNTS);
+    return failed("mounts", `${rootfs} is not a mount point`, LATER_MOUNTS);
   }
   if (mounted.propagation !== "private") {
     return ok("mounts", `later mounts of the host appear in ${rootfs} (r${mounted.propagation})`);

@@ -22,7 +22,7 @@ export async function checkHttpEndpoint(address: ListenAddress | undefined): Pro
     const ready = await get(`http://${at}/readyz?verbose`);
     const readiness = readReadiness(ready.body);
     if (readiness === undefined) {
-      const fact = `what listens on ${at} is no agent (HTTP ${ready.status} for /readyz)`;
+      const fact = `what listens on ${at} is not an agent (HTTP ${ready.status} for /readyz)`;
       return failed(NAME, fact, OTHER_PROGRAM);
     }
     if (live.status !== 200) {

@@ -51,7 +51,7 @@ Deno.test("another program on the port is told from the agent", async () => {
   for (const body of ["<html></html>", '{"status":"ok"}', "[]"]) {
     const line = await check({ "/livez": [200, "ok"], "/readyz?verbose": [200, body] });
     assert.equal(line.status, "failed");
-    assert.match(line.fact, /is no agent/);
+    assert.match(line.fact, /is not an agent/);
     assert.match(line.remedy ?? "", /--listen-address/);
   }
 });

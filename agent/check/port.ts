@@ -107,7 +107,7 @@ function findHolder(files: KernelFiles, procfs: string, path: string) {
   try {
     return findOpener(files, procfs, path);
   } catch (error) {
-    // Without a procfs nobody is seen; `checkHostTrees` tells about it.
+    // Without a procfs nobody is seen; `checkHostTrees` reports on it.
     if (error instanceof LibcError) return undefined;
     throw error;
   }

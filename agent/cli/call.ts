@@ -11,7 +11,7 @@ import { isJsonObject, type JsonObject, type JsonValue } from "../protocol/json_
 import { JsonMessageStream } from "../protocol/json_message_stream.ts";
 import { writeJson } from "../protocol/json_writer.ts";
 import { publishNothing } from "../activity/activity.ts";
-import { HeldBackLines } from "../log/paused_lines.ts";
+import { PausedLines } from "../log/paused_lines.ts";
 import { jsonLog } from "../log/log.ts";
 import { Agent } from "../daemon/agent.ts";
 import { hasFlag, loadProcessConfig, parseWords } from "./command_line.ts";
@@ -46,7 +46,7 @@ export async function call(words: readonly string[]): Promise<number> {
       );
     }
     using output = OutputDescriptor.shared(libc);
-    using lines = new HeldBackLines();
+    using lines = new PausedLines();
     lines.sendTo(output);
     const log = jsonLog(lines.write, {
       level: config.logLevel === "info" ? "warn" : config.logLevel,

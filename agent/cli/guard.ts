@@ -9,7 +9,7 @@ import { Host } from "../host/host.ts";
 import { KernelFiles } from "../linux/kernel_files.ts";
 import { Libc, LibcError } from "../linux/libc.ts";
 import { readMonotonicClock } from "../linux/monotonic_clock.ts";
-import { HeldBackLines } from "../log/paused_lines.ts";
+import { PausedLines } from "../log/paused_lines.ts";
 import { lineLog } from "../log/log.ts";
 import { atOnce } from "../steps.ts";
 import { hasFlag, loadProcessConfig, parseWords } from "./command_line.ts";
@@ -42,14 +42,14 @@ export async function guard(words: readonly string[]): Promise<number> {
 
   // A log file is the agent's own.
   using output = new LogOutput(libc, undefined, false);
-  using lines = new HeldBackLines({
+  using lines = new PausedLines({
     tellLost: (count, reason) => log.warn("log lines were lost", { lines: count, reason }),
   });
   const format = await lineFormat({ logFormat: config.logFormat, logfile: undefined });
   const log = lineLog(format, lines.write, { level: config.logLevel });
   output.open();
   // The guard lets them go as soon as nothing is frozen.
-  lines.hold();
+  lines.pause();
   lines.sendTo(output);
   using host = new Host(libc, files, {
     procfs: config.pathProcfs,
@@ -71,7 +71,7 @@ export async function guard(words: readonly string[]): Promise<number> {
     lastFreeze: new LastFreezeFile(config.statedir, exists),
     change: () => watch.change(),
     log,
-    heldBack: lines,
+    pausable: lines,
     monotonicClock: () => readMonotonicClock(libc),
   });
   const stopped = Promise.withResolvers<void>();

@@ -7,7 +7,7 @@ import { memoryLimits } from "../memory/memory_limits.ts";
 import { QEMU_JSON_LIMITS } from "../protocol/json_message_stream.ts";
 import { ActivityFeed } from "../activity/activity.ts";
 import { auditor } from "../activity/audit.ts";
-import { HeldBackLines } from "../log/paused_lines.ts";
+import { PausedLines } from "../log/paused_lines.ts";
 import { lineLog, type Log } from "../log/log.ts";
 import { RepeatLimit } from "../log/repeat_limit.ts";
 import { nextTurn } from "../steps.ts";
@@ -20,11 +20,11 @@ import { giveUpPermissions } from "../daemon/permissions.ts";
 import { Pidfile } from "../daemon/pid_file.ts";
 import { serve } from "../daemon/request_loop.ts";
 import { onSignals } from "../daemon/signals.ts";
-import type { RestOptions } from "../daemon/background_services.ts";
+import type { BackgroundServicesOptions } from "../daemon/background_services.ts";
 import { versionLine } from "../version.ts";
 
 /** Long enough for a hypervisor's first request, which starting them would delay. */
-const REST_DELAY_MS = 50;
+const BACKGROUND_DELAY_MS = 50;
 
 /** The sub-command `run`: serves until a signal ends it. Gives the exit status. */
 export async function run(words: readonly string[]): Promise<number> {
@@ -53,7 +53,7 @@ export async function run(words: readonly string[]): Promise<number> {
   giveUpPermissions(config);
 
   using output = new LogOutput(libc, config.logfile, inBackground);
-  using lines = new HeldBackLines({
+  using lines = new PausedLines({
     tellLost: (count, reason) => log.warn("log lines were lost", { lines: count, reason }),
   });
   const format = await lineFormat(config);
@@ -74,7 +74,7 @@ export async function run(words: readonly string[]): Promise<number> {
     },
     reopenLog: config.logfile === undefined
       ? undefined
-      : () => lines.unlessHeld(() => reopenLog(output, lines, log)),
+      : () => lines.unlessPaused(() => reopenLog(output, lines, log)),
   }, files);
   output.open();
   lines.sendTo(output);
@@ -124,20 +124,23 @@ async function thawLeftovers({ freezer, marker }: Agent, log: Log): Promise<void
 }
 
 /** Does what is not needed to serve the hypervisor, a moment after that is served. */
-function startRestLater(agent: Agent, options: Omit<RestOptions, "agent">): AsyncDisposable {
+function startRestLater(
+  agent: Agent,
+  options: Omit<BackgroundServicesOptions, "agent">,
+): AsyncDisposable {
   const stack = new AsyncDisposableStack();
   const start = async (): Promise<void> => {
-    const { startRest } = await import("../daemon/background_services.ts");
-    await startRest({ ...options, agent }, stack);
+    const { startBackgroundServices } = await import("../daemon/background_services.ts");
+    await startBackgroundServices({ ...options, agent }, stack);
   };
   let started = Promise.resolve();
-  const timer = setTimeout(() => started = start(), REST_DELAY_MS);
+  const timer = setTimeout(() => started = start(), BACKGROUND_DELAY_MS);
   stack.defer(() => started);
   stack.defer(() => clearTimeout(timer));
   return stack;
 }
 
-function reopenLog(output: LogOutput, lines: HeldBackLines, log: Log): void {
+function reopenLog(output: LogOutput, lines: PausedLines, log: Log): void {
   try {
     output.open();
     lines.sendTo(output);

@@ -17,7 +17,7 @@ const LOGICAL_PROCESSOR = struct("GuestLogicalProcessor", {
 /** QAPI guest-get-vcpus. */
 export const guestGetVcpus = defineCommand({
   name: "guest-get-vcpus",
-  summary: "The node's processors, and which of them are on line.",
+  summary: "The node's processors, and which of them are online.",
   since: "1.5",
   arguments: {},
   reply: "value",
@@ -38,7 +38,7 @@ export const guestGetVcpus = defineCommand({
  */
 export const guestSetVcpus = defineCommand({
   name: "guest-set-vcpus",
-  summary: "Takes processors of the node on or off line; the host's /sys must be writable.",
+  summary: "Takes processors of the node online or offline; the host's /sys must be writable.",
   since: "1.5",
   arguments: { vcpus: required(array(LOGICAL_PROCESSOR)) },
   reply: "value",

@@ -8,7 +8,7 @@ import { guestGetCpustats, guestGetLoad, guestGetVcpus, guestSetVcpus } from "./
 
 const CPUS = "sys/devices/system/cpu";
 
-/** cpu0 is always on line, cpu2 is not, cpu10 can be switched. */
+/** cpu0 is always online, cpu2 is not, cpu10 can be switched. */
 async function threeCpus(): Promise<FixtureHost> {
   return await FixtureHost.create({
     [`${CPUS}/cpu10/online`]: "1\n",
@@ -19,7 +19,7 @@ async function threeCpus(): Promise<FixtureHost> {
   });
 }
 
-Deno.test("processors come by number; one without the attribute online is always on line", async () => {
+Deno.test("processors come by number; one without the attribute online is always online", async () => {
   await using host = await threeCpus();
   assert.deepEqual(guestGetVcpus.execute({}, host.context), [
     { "logical-id": 0n, online: true, "can-offline": false },

@@ -299,7 +299,7 @@ Deno.test("encryption over a RAID: all disks below, dependencies one level, the 
   ]);
 });
 
-Deno.test("a loop device is no disk of the machine, and one without a file is not listed", async () => {
+Deno.test("a loop device is not a disk of the machine, and one without a file is not listed", async () => {
   const tree = sysfsDisks([
     { path: "virtual/block/loop0", number: "7:0", slaves: [] },
     { path: "virtual/block/loop1", number: "7:1", slaves: [], size: 0 },

@@ -33,7 +33,7 @@ const CAPTURE_OUTPUT = alternate("GuestExecCaptureOutput", {
   string: enumeration("GuestExecCaptureOutputMode", CAPTURE_MODES),
 });
 
-/** QAPI guest-exec. It does not wait for the program; guest-exec-status tells how it went. */
+/** QAPI guest-exec. It does not wait for the program; guest-exec-status reports how it went. */
 export const guestExec = defineCommand({
   name: "guest-exec",
   summary: "Starts a program of the agent's container, which has no shell and few programs.",

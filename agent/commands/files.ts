@@ -83,7 +83,7 @@ export const guestFileRead = defineCommand({
 });
 
 /**
- * QAPI guest-file-write. A full pipe takes a part: the count tells how much, and only when it is
+ * QAPI guest-file-write. A full pipe takes a part: the count says how much, and only when it is
  * nothing is it an error.
  */
 export const guestFileWrite = defineCommand({

@@ -36,7 +36,7 @@ type BlockResponse =
 /** QAPI guest-get-memory-blocks. A kernel without memory hotplug has none to tell. */
 export const guestGetMemoryBlocks = defineCommand({
   name: "guest-get-memory-blocks",
-  summary: "The node's memory blocks, and which of them are on line.",
+  summary: "The node's memory blocks, and which of them are online.",
   since: "2.3",
   arguments: {},
   reply: "value",
@@ -58,7 +58,7 @@ export const guestGetMemoryBlocks = defineCommand({
 export const guestSetMemoryBlocks = defineCommand(
   {
     name: "guest-set-memory-blocks",
-    summary: "Takes memory blocks of the node on or off line; the host's /sys must be writable.",
+    summary: "Takes memory blocks of the node online or offline; the host's /sys must be writable.",
     since: "2.3",
     arguments: { "mem-blks": required(array(MEMORY_BLOCK)) },
     reply: "value",

@@ -69,7 +69,7 @@ Deno.test("a command that is blocked by default says so, and runs when it is ope
   assert.deepEqual(await answers({ ...NO_LISTS, allow: ["guest-set-time"] }, request), [invalid]);
 });
 
-Deno.test("guest-info tells the reason of each disabled command, and of no other", async () => {
+Deno.test("guest-info reports the reason of each disabled command, and of no other", async () => {
   const lists = { ...NO_LISTS, block: ["guest-ping"] };
   const [answer] = await answers(lists, { execute: "guest-info" });
   // The shape is guest-info's own.

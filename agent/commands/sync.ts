@@ -1,7 +1,7 @@
 import { integer, required } from "../protocol/argument_type.ts";
 import { defineCommand } from "../protocol/command.ts";
 
-/** QAPI guest-sync. libvirt begins with it, and waits for its reply for ever. */
+/** QAPI guest-sync. libvirt begins with it, and waits for its reply forever. */
 export const guestSync = defineCommand({
   name: "guest-sync",
   summary: "Echoes the id, so that a client finds its place in the stream.",

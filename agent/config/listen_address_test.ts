@@ -18,7 +18,7 @@ Deno.test("a listen address is HOST:PORT, :PORT or [IPv6]:PORT, and is written t
   }
 });
 
-Deno.test("everything else is no listen address", () => {
+Deno.test("everything else is not a listen address", () => {
   for (
     const text of ["", "9777", ":", "::1:9777", "[::1]", "[::1]9777", "a b:1", ":65536", ":-1"]
   ) {

@@ -44,7 +44,7 @@ export const OPTIONS = {
     kind: "string",
     placeholder: "FILE",
     help:
-      "append log lines to FILE instead of writing them to standard error; SIGHUP opens it anew, " +
+      "append log lines to FILE instead of writing them to standard error; SIGHUP reopens it, " +
       "and without it ends the agent as SIGTERM does",
     qemuGa: true,
   },
@@ -208,7 +208,7 @@ export const OPTIONS = {
     kind: "duration",
     default: "60s",
     placeholder: "TIME",
-    help: "how long file systems may be frozen before the agent thaws them by itself; 0 for ever",
+    help: "how long file systems may be frozen before the agent thaws them by itself; 0 forever",
   },
   fsfreezeAllowEmpty: {
     name: "fsfreeze-allow-empty",

@@ -4,7 +4,7 @@ import { ConfigError } from "./config_error.ts";
 
 /**
  * Every scalar is a text, as it is written: what it means the option's declaration says. YAML itself
- * would make 7 of 007, and 1.1 of 1.10. Only nothing, `null` and `~` are no value.
+ * would make 7 of 007, and 1.1 of 1.10. Only nothing, `null` and `~` are not values.
  */
 const AS_WRITTEN: DocumentOptions & SchemaOptions = {
   schema: "failsafe",
@@ -18,7 +18,7 @@ const AS_WRITTEN: DocumentOptions & SchemaOptions = {
  *
  * @param path what to call the file in errors
  * @returns the texts of the values, as a flag would have them
- * @throws ConfigError when it is no YAML or of another shape
+ * @throws ConfigError when it is not YAML or of another shape
  */
 export async function parseYamlFile(text: string, path: string): Promise<Map<string, string>> {
   const { parse } = await import("yaml");

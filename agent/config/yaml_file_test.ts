@@ -18,7 +18,7 @@ Deno.test("a scalar is the text that is written, whatever YAML takes it for", as
   }
 });
 
-Deno.test("nothing and null are no value, neither of a text nor in a list", async () => {
+Deno.test("nothing and null are not values, neither of a text nor in a list", async () => {
   for (
     const text of ["path:", "path: null", "path: ~", "path: NULL", "path: [a, null]", "path: {}"]
   ) {

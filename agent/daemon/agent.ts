@@ -3,7 +3,7 @@ import type { CommandContext } from "../commands/context.ts";
 import type { Config } from "../config/config.ts";
 import { KernelFileSystemCalls } from "../freeze/file_system_calls.ts";
 import { FreezeMarker } from "../freeze/freeze_marker.ts";
-import { Freezer, type HeldBack } from "../freeze/freezer.ts";
+import { Freezer, type Pausable } from "../freeze/freezer.ts";
 import { fsfreezeHook } from "../freeze/fsfreeze_hook.ts";
 import { GuardLock } from "../freeze/guard_lock.ts";
 import { LastFreezeFile } from "../freeze/last_freeze.ts";
@@ -41,11 +41,11 @@ export class Agent implements AsyncDisposable {
   readonly #guestProcesses: GuestProcesses;
   readonly #stopping = new AbortController();
 
-  /** `heldBack` is what holds the lines of `log` back; `limits` bound what clients' data may take. */
+  /** `pausable` is what holds the lines of `log` back; `limits` bound what clients' data may take. */
   constructor(
     config: Config,
     log: Log,
-    heldBack: HeldBack,
+    pausable: Pausable,
     libc: Libc,
     publish: Publish,
     limits: MemoryLimits = QEMU_LIMITS,
@@ -105,7 +105,7 @@ export class Agent implements AsyncDisposable {
       allowEmpty: config.fsfreezeAllowEmpty,
       log,
       publish,
-      heldBack,
+      pausable,
       monotonicClock: () => readMonotonicClock(this.libc),
     });
     const { signal } = this.#stopping;

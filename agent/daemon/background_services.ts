@@ -8,7 +8,7 @@ import type { Agent } from "./agent.ts";
 import { VERSION, versionLine } from "../version.ts";
 
 /** What the rest of the agent works with. */
-export interface RestOptions {
+export interface BackgroundServicesOptions {
   readonly config: Config;
   readonly agent: Agent;
   readonly feed: ActivityFeed;
@@ -23,8 +23,8 @@ export interface RestOptions {
  * Starts what is not needed to serve the hypervisor: warnings about the set-up, metrics and health, and
  * Kubernetes events. It goes into `stack`, which may be disposed of meanwhile.
  */
-export async function startRest(
-  { config, agent, feed, log, logLinesLost, portLoopEnded }: RestOptions,
+export async function startBackgroundServices(
+  { config, agent, feed, log, logLinesLost, portLoopEnded }: BackgroundServicesOptions,
   stack: AsyncDisposableStack,
 ): Promise<void> {
   const { listenAddress: address, talosconfig } = config;

@@ -25,7 +25,7 @@ export class LogOutput implements LogDestination, Disposable {
   }
 
   /**
-   * Opens it, or opens the file anew after its rotation; what could be opened before stays in use when
+   * Opens it, or opens the file again after its rotation; what could be opened before stays in use when
    * that fails.
    *
    * @throws ConfigError when the file cannot be opened

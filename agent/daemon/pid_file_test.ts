@@ -115,7 +115,7 @@ Deno.test("a pid file that others have removed or replaced is none of ours at th
   assert.equal(await Deno.readTextFile(path), "4711\n");
 });
 
-Deno.test("what is no regular file is refused and stays", async () => {
+Deno.test("what is not a regular file is refused and stays", async () => {
   using libc = new Libc();
   await using directory = await TemporaryDirectory.create();
   const path = `${directory.path}/null`;

@@ -1,4 +1,4 @@
-import type { Channel, Session } from "../channel/channel.ts";
+import { type Channel, LONG_COMMAND_MS, type Session } from "../channel/channel.ts";
 import type { Dispatcher } from "../protocol/dispatcher.ts";
 import {
   type JsonLimits,
@@ -14,8 +14,6 @@ import type { Publish } from "../activity/activity.ts";
 import type { Log } from "../log/log.ts";
 import { nextTurn } from "../steps.ts";
 
-/** A command that takes longer is not waited for alone: its client is listened to meanwhile. */
-const LONG_COMMAND_MS = 20;
 /** A guest-sync that comes earlier was sent together with the command, by one who waits for both. */
 const ABANDON_MS = 1_000;
 /** What is read from a client while its command runs: nobody sends more who waits for the reply. */
@@ -187,7 +185,7 @@ class Requests<Context> {
     this.#log = log;
   }
 
-  /** The reply, undefined when there is none; `ABANDONED` when nobody waits for it, and the command goes on. */
+  /** The reply, undefined when there is none; `ABANDONED` when nobody waits for it, and the command continues. */
   async run(
     { message, request }: Received<Context>,
     input: SessionInput<Context>,

@@ -185,7 +185,7 @@ Deno.test("requests are answered in their order, however long one takes", async 
   client.leave();
 });
 
-Deno.test("who synchronizes anew is answered at once, and the old reply is dropped", async () => {
+Deno.test("who synchronizes again is answered at once, and the old reply is dropped", async () => {
   await using bench = new Bench();
   const client = bench.connect();
   client.send(slow("a"));
@@ -267,7 +267,7 @@ Deno.test("a long list comes in pieces, and ends with the client that leaves wit
   const pieces = client.replies.slice(0, -1);
   assert.ok(pieces.length > 2);
   const numbers = Array.from({ length: LIST_ITEMS }, (_, index) => index);
-  // What `trimEnd` has taken from a piece is no part of a number.
+  // What `trimEnd` has taken from a piece is not part of a number.
   assert.deepEqual(JSON.parse(pieces.join("")), { return: numbers });
   client.leave();
   bench.listEnded = false;

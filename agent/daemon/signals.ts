@@ -24,12 +24,12 @@ const STOP_SIGNALS = [
 export interface SignalActions {
   /** Ends the agent, and thaws before. */
   readonly stop: () => Promise<void>;
-  /** Opens the log file anew; undefined when there is none. */
+  /** Opens the log file again; undefined when there is none. */
   readonly reopenLog: (() => void) | undefined;
 }
 
 /**
- * Has the event loop do what a signal asks for, so that what is under way goes on. No signal ends the
+ * Has the event loop do what a signal asks for, so that what is under way continues. No signal ends the
  * process at once, which would leave file systems frozen: whichever it is, the agent thaws and stops.
  * SIGHUP reopens the log file where there is one, and stays ignored where it was, as under nohup(1).
  *

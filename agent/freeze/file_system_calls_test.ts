@@ -11,7 +11,7 @@ const failsWith = (...errnos: number[]) => (error: unknown) => {
   return true;
 };
 
-Deno.test("a call that fails tells the kernel's own error", async () => {
+Deno.test("a call that fails reports the kernel's own error", async () => {
   using libc = new Libc();
   const calls = new KernelFileSystemCalls(libc);
   const handle = await calls.open(HARMLESS);

@@ -17,7 +17,7 @@ export interface FreezeTimes {
   readonly since: number;
   /** The same by the monotonic clock, in milliseconds. */
   readonly startedAt: number;
-  /** Undefined when it may last for ever. */
+  /** Undefined when it may last forever. */
   readonly limit: FreezeLimit | undefined;
 }
 
@@ -95,7 +95,7 @@ export class FreezeMarker {
 
   /**
    * Waits until no other process has a marker, and takes the lock of one over that was left, so that one
-   * process alone goes on with it.
+   * process alone continues with it.
    *
    * @throws Error of Deno when it exists and cannot be read
    */

@@ -1,3 +1,4 @@
+import type { FreezeState } from "./freeze_state.ts";
 import { messageOf } from "../fault.ts";
 import type { Mount } from "../host/mounts/mount_table.ts";
 import type { Publish } from "../activity/activity.ts";
@@ -28,14 +29,11 @@ const NOTHING_FROZEN =
 const STUCK =
   "the kernel has not come back from freezing a file system; it is thawed as soon as that is done";
 
-/** `freezing` and `thawing` mean that some file systems are frozen and others not. */
-export type FreezeState = "thawed" | "freezing" | "frozen" | "thawing";
-
-/** Where log lines wait while nothing may be written; see `HeldBackLines`. */
-export interface HeldBack {
-  hold(): void;
+/** Where log lines wait while nothing may be written; see `PausedLines`. */
+export interface Pausable {
+  pause(): void;
   /** @returns how many lines were dropped */
-  release(): number;
+  resume(): number;
 }
 
 /** What a `Freezer` works with. */
@@ -59,7 +57,7 @@ export interface FreezerOptions {
   readonly allowEmpty: boolean;
   readonly log: Log;
   readonly publish: Publish;
-  readonly heldBack: HeldBack;
+  readonly pausable: Pausable;
   /** The monotonic clock of the machine, in milliseconds; see `readMonotonicClock`. */
   readonly monotonicClock: () => number;
   /** Calls back after a time; gives what cancels that. For tests. */
@@ -78,7 +76,7 @@ interface Freeze {
 }
 
 /** Its first part, in which file systems are frozen one after another. */
-interface Walk {
+interface Freezing {
   /** Aborted when nothing more may be frozen; the reason is what the freeze fails with. */
   readonly stop: AbortController;
   /** Settles when no FIFREEZE is under way and none will follow. */
@@ -89,13 +87,13 @@ interface Walk {
 
 type State =
   | { readonly name: "thawed" }
-  | { readonly name: "freezing"; readonly freeze: Freeze; readonly walk: Walk }
+  | { readonly name: "freezing"; readonly freeze: Freeze; readonly freezing: Freezing }
   | { readonly name: "frozen"; readonly freeze: Freeze }
   | {
     readonly name: "thawing";
     readonly freeze: Freeze;
     /** Undefined when it had ended before the thaw began. */
-    readonly walk: Walk | undefined;
+    readonly freezing: Freezing | undefined;
     readonly reason: ThawReason;
     /** Resolves with how many were thawed. */
     readonly thawed: Promise<number>;
@@ -167,20 +165,20 @@ export class Freezer implements AsyncDisposable {
     if (this.#hookAfterThaw !== undefined) await this.#hookAfterThaw.catch(() => {});
     if (this.#closed) throw new FreezeError("the agent is stopping");
     if (this.#state.name !== "thawed") throw new FreezeError("the file systems are frozen already");
-    const { allowEmpty, heldBack, log, monotonicClock } = this.#options;
+    const { allowEmpty, pausable, log, monotonicClock } = this.#options;
     const mounts = this.#select(mountPoints);
     if (mounts.length === 0 && !allowEmpty) throw new NothingFrozenError(NOTHING_TO_FREEZE);
     log.info("freezing file systems", { mountPoints: nameAll(mounts), guarded });
     // Whoever freezes again knows that the freeze before has ended.
     this.#tellLapse();
-    heldBack.hold();
+    pausable.pause();
     const freeze = this.#newFreeze(startedAt);
-    const walk = this.#startWalk(freeze, mounts);
+    const freezing = this.#startFreezing(freeze, mounts);
     this.#publishState();
     if (guarded) void this.#watchGuard();
     try {
-      await Promise.race([walk.end, walk.stuck.promise]);
-      walk.stop.signal.throwIfAborted();
+      await Promise.race([freezing.end, freezing.stuck.promise]);
+      freezing.stop.signal.throwIfAborted();
     } catch (error) {
       await this.#thawAfterFailure(freeze, error);
       log.warn("file systems not frozen", { error: messageOf(error) });
@@ -226,11 +224,11 @@ export class Freezer implements AsyncDisposable {
       return 0;
     }
     const { freeze } = state;
-    const walk = state.name === "freezing" ? state.walk : undefined;
+    const freezing = state.name === "freezing" ? state.freezing : undefined;
     const thawed = Promise.withResolvers<number>();
-    this.#state = { name: "thawing", freeze, walk, reason, thawed: thawed.promise };
+    this.#state = { name: "thawing", freeze, freezing, reason, thawed: thawed.promise };
     this.#publishState();
-    thawed.resolve(this.#thawAndPublish(freeze, walk, reason));
+    thawed.resolve(this.#thawAndPublish(freeze, freezing, reason));
     return await thawed.promise;
   }
 
@@ -253,10 +251,10 @@ export class Freezer implements AsyncDisposable {
    */
   takeOver(): boolean {
     if (this.#state.name !== "thawed") return true;
-    const { marker, heldBack, monotonicClock } = this.#options;
+    const { marker, pausable, monotonicClock } = this.#options;
     const marked = marker.read();
     if (marked === undefined) return false;
-    heldBack.hold();
+    pausable.pause();
     const times = marked.times ?? { since: Date.now(), startedAt: monotonicClock() };
     const fileSystems = new FileSystemSet(this.#options, marked.devices);
     const freeze = { times, fileSystems, hookHasRun: true, cancelTimer: () => {} };
@@ -288,7 +286,7 @@ export class Freezer implements AsyncDisposable {
       await this.#thawToStop();
     } catch (error) {
       if (this.#state.name !== "thawed") this.#state.freeze.cancelTimer();
-      this.#options.heldBack.release();
+      this.#options.pausable.resume();
       this.#options.log.error("the agent stops without a whole thaw", { error: messageOf(error) });
     }
     const late = Promise.withResolvers<void>();
@@ -330,25 +328,31 @@ export class Freezer implements AsyncDisposable {
     };
   }
 
-  #startWalk(freeze: Freeze, mounts: readonly Mount[]): Walk {
+  #startFreezing(freeze: Freeze, mounts: readonly Mount[]): Freezing {
     const stuck = Promise.withResolvers<never>();
-    // Nobody waits for it after the walk.
+    // Nobody waits for it after the freezing.
     stuck.promise.catch(() => {});
     const stop = new AbortController();
     const started = Promise.withResolvers<void>();
-    const end = started.promise.then(() => this.#walk(freeze, mounts, stop.signal)).finally(() => {
-      const state = this.#state;
-      if (state.name === "freezing" && state.freeze === freeze) {
-        this.#state = { name: "frozen", freeze };
-      }
-    });
-    const walk = { stop, end, stuck };
-    this.#state = { name: "freezing", freeze, walk };
+    const end = started.promise.then(() => this.#freezeMounts(freeze, mounts, stop.signal)).finally(
+      () => {
+        const state = this.#state;
+        if (state.name === "freezing" && state.freeze === freeze) {
+          this.#state = { name: "frozen", freeze };
+        }
+      },
+    );
+    const freezing = { stop, end, stuck };
+    this.#state = { name: "freezing", freeze, freezing };
     started.resolve();
-    return walk;
+    return freezing;
   }
 
-  async #walk(freeze: Freeze, mounts: readonly Mount[], signal: AbortSignal): Promise<void> {
+  async #freezeMounts(
+    freeze: Freeze,
+    mounts: readonly Mount[],
+    signal: AbortSignal,
+  ): Promise<void> {
     const { hook, marker, timeoutMs, monotonicClock } = this.#options;
     const { times, fileSystems } = freeze;
     await hook?.("freeze", signal);
@@ -374,11 +378,11 @@ export class Freezer implements AsyncDisposable {
 
   async #thawAndPublish(
     freeze: Freeze,
-    walk: Walk | undefined,
+    freezing: Freezing | undefined,
     reason: ThawReason,
   ): Promise<number> {
     try {
-      return await this.#thaw(freeze, walk, reason);
+      return await this.#thaw(freeze, freezing, reason);
     } catch (error) {
       if (error instanceof FreezeError) {
         this.#options.publish({ kind: "thaw-failed", reason, error: error.message });
@@ -398,19 +402,19 @@ export class Freezer implements AsyncDisposable {
     this.#options.publish({ kind: "freeze-state", state: state.name, count });
   }
 
-  async #thaw(freeze: Freeze, walk: Walk | undefined, reason: ThawReason): Promise<number> {
+  async #thaw(freeze: Freeze, freezing: Freezing | undefined, reason: ThawReason): Promise<number> {
     const { fileSystems } = freeze;
-    walk?.stop.abort(this.#whyGivenUp(reason));
+    freezing?.stop.abort(this.#whyAbandoned(reason));
     freeze.cancelTimer();
     let failures = await fileSystems.thaw();
-    if (walk !== undefined && !await this.#walkEnds(walk)) {
+    if (freezing !== undefined && !await this.#freezingEnds(freezing)) {
       const stuck = new FreezeError(STUCK);
       failures.push(stuck.message);
-      this.#state = { name: "freezing", freeze, walk };
-      walk.stuck.reject(stuck);
+      this.#state = { name: "freezing", freeze, freezing };
+      freezing.stuck.reject(stuck);
       this.#publishState();
     } else if (fileSystems.frozen.length > 0) {
-      // What the walk could not thaw itself.
+      // What the freezing could not thaw itself.
       failures = await fileSystems.thaw();
     }
     if (failures.length > 0) {
@@ -436,13 +440,13 @@ export class Freezer implements AsyncDisposable {
 
   /** Everything is thawed: tells so. */
   #end(freeze: Freeze, reason: ThawReason): void {
-    const { heldBack, log } = this.#options;
+    const { pausable, log } = this.#options;
     freeze.fileSystems.close();
     // Before the marker goes: an agent that is killed in between has left one of the two.
     const ended = this.#writeDown(freeze, reason);
     const markerError = this.#removeMarker();
     this.#state = THAWED;
-    const dropped = heldBack.release();
+    const dropped = pausable.resume();
     this.#publishState();
     if (ended === "by the guard") this.reportLastFreeze();
     else if (ended !== undefined) {
@@ -481,22 +485,22 @@ export class Freezer implements AsyncDisposable {
     return ended;
   }
 
-  /** Waits for the end of the walk; gives false when it takes too long for one who goes on. */
-  async #walkEnds(walk: Walk): Promise<boolean> {
+  /** Waits for the end of the freezing; gives false when it takes too long for the caller. */
+  async #freezingEnds(freezing: Freezing): Promise<boolean> {
     if (this.#closed) {
-      await walk.end.catch(() => {});
+      await freezing.end.catch(() => {});
       return true;
     }
     const late = Promise.withResolvers<boolean>();
     const cancel = this.#startTimer(() => late.resolve(false), STUCK_MS);
     try {
-      return await Promise.race([walk.end.then(() => true, () => true), late.promise]);
+      return await Promise.race([freezing.end.then(() => true, () => true), late.promise]);
     } finally {
       cancel();
     }
   }
 
-  #whyGivenUp(reason: ThawReason): FreezeError {
+  #whyAbandoned(reason: ThawReason): FreezeError {
     const cause = reason === "timer"
       ? `it took longer than --fsfreeze-timeout (${this.#options.timeoutMs} ms)`
       : reason === "signal"
@@ -547,7 +551,7 @@ export class Freezer implements AsyncDisposable {
 
   /**
    * Thaws when the guard ends while something is frozen. From then on an agent that is killed would leave
-   * it so for ever, and the guard cannot be started again when its own disk is frozen.
+   * it so forever, and the guard cannot be started again when its own disk is frozen.
    */
   async #watchGuard(): Promise<void> {
     // One wait lasts over many freezes: it cannot be cancelled.

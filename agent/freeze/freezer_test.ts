@@ -99,9 +99,9 @@ class Process {
       allowEmpty: false,
       log: this.log,
       publish: this.activity.publish,
-      heldBack: {
-        hold: () => this.held = true,
-        release: () => {
+      pausable: {
+        pause: () => this.held = true,
+        resume: () => {
           this.held = false;
           return 0;
         },
@@ -184,7 +184,7 @@ Deno.test("what cannot be frozen or is frozen by others is not counted and never
   assert.deepEqual(new Set(kernel.callsOf("thaw")), new Set(["/var"]));
 });
 
-Deno.test("a failing freeze or open thaws what is frozen already and tells why", async () => {
+Deno.test("a failing freeze or open thaws what is frozen already and reports why", async () => {
   const process = new Process();
   const { kernel, freezer, log } = process;
   kernel.at("/var").faults.freeze = Errno.EIO;
@@ -780,7 +780,7 @@ Deno.test("what the guard has thawed for a killed agent the next one reports and
   assert.equal(await process.freezer.thaw("command"), 0);
 });
 
-Deno.test("an agent that the guard has thawed for tells of the guard when it goes on", async () => {
+Deno.test("an agent that the guard has thawed for reports the guard when it resumes", async () => {
   const process = new Process();
   const { freezer, kernel, marker } = process;
   await freezer.freeze();

@@ -2,7 +2,7 @@ import { messageOf } from "../fault.ts";
 import type { Log } from "../log/log.ts";
 import { FileSystemSet, type FileSystemSetOptions } from "./file_system_set.ts";
 import type { FoundMarker, MarkedFreeze } from "./freeze_marker.ts";
-import type { HeldBack } from "./freezer.ts";
+import type { Pausable } from "./freezer.ts";
 import type { LastFreezeFile } from "./last_freeze.ts";
 import { THAWED_BY } from "./thaw_reason.ts";
 
@@ -22,7 +22,7 @@ export interface GuardOptions extends FileSystemSetOptions {
   readonly change: () => Promise<boolean>;
   readonly log: Log;
   /** Holds the lines of `log` back while there is a marker: they may go to what is frozen. */
-  readonly heldBack: HeldBack;
+  readonly pausable: Pausable;
   /** The monotonic clock of the machine, in milliseconds; see `readMonotonicClock`. */
   readonly monotonicClock: () => number;
   /** Resolves after a time, in milliseconds, or rejects when the signal is aborted. For tests. */
@@ -49,15 +49,15 @@ export class Guard {
 
   /** Watches until `change` says that it is to end. */
   async run(): Promise<void> {
-    const { marker, heldBack } = this.#options;
+    const { marker, pausable } = this.#options;
     do {
-      heldBack.hold();
+      pausable.pause();
       for (let found = marker.find(); found !== undefined; found = marker.find()) {
         if (await this.#watchAndClose(found)) continue;
         // The next agent may take it over meanwhile: it tries as well, and answers.
         await this.#sleep(RETRY_MS, new AbortController().signal);
       }
-      heldBack.release();
+      pausable.resume();
     } while (!this.#stopping.signal.aborted && await this.#options.change());
   }
 
@@ -152,7 +152,7 @@ class GuardedFreeze {
    * @returns whether all is thawed
    */
   async thaw(limitSeconds?: number): Promise<boolean> {
-    // An agent that goes on may freeze again what was thawed: each time all are looked at.
+    // An agent that continues may freeze again what was thawed: each time all are looked at.
     const fileSystems = new FileSystemSet(this.#options, this.#marked.devices);
     const failures = await fileSystems.thaw();
     fileSystems.close();

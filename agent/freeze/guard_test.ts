@@ -64,9 +64,9 @@ class Machine {
         return changed;
       },
       log: this.log,
-      heldBack: {
-        hold: () => void (this.held = true),
-        release: () => {
+      pausable: {
+        pause: () => void (this.held = true),
+        resume: () => {
           this.held = false;
           return 0;
         },
@@ -164,7 +164,7 @@ Deno.test("an agent that lives and is stuck is thawed a margin after its deadlin
   assert.deepEqual(machine.kernel.frozen, []);
   assert.equal(machine.last?.limitSeconds, 60);
   assert.equal(freeze.removed, false);
-  // It goes on for a moment, and is killed.
+  // It continues for a moment, and is killed.
   machine.kernel.at("/").frozen = true;
   freeze.kill();
   await settle();

@@ -87,7 +87,7 @@ async function trimAndClose(
   }
 }
 
-/** What a call gives, unless the signal comes first; the kernel goes on with it then. */
+/** What a call gives, unless the signal comes first; the kernel continues with it then. */
 async function endedOrAborted<T>(call: Promise<T>, signal: AbortSignal): Promise<T> {
   const aborted = Promise.withResolvers<never>();
   const stop = () => aborted.reject(signal.reason);

@@ -24,7 +24,7 @@ function optionsFor(kernel: FakeFileSystems): RecordedOptions {
   };
 }
 
-Deno.test("each file system is trimmed, last mounted first, and tells its own outcome", async () => {
+Deno.test("each file system is trimmed, last mounted first, and reports its own outcome", async () => {
   const kernel = new FakeFileSystems(MOUNTS);
   kernel.at("/1").faults.trim = Errno.EOPNOTSUPP;
   kernel.at("/2").faults.trim = Errno.ENOTTY;

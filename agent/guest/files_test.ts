@@ -237,7 +237,7 @@ Deno.test("a FIFO never blocks: what is there is read, a part is written", async
   assert.deepEqual([ended.bytes.length, ended.eof], [0, true]);
 });
 
-Deno.test("a read gives less than it is asked for where memory is limited, and the next goes on", async () => {
+Deno.test("a read gives less than it is asked for where memory is limited, and the next continues", async () => {
   await using fixture = await Fixture.create({ readBytes: 100_000 });
   const content = "0123456789".repeat(25_000);
   await fixture.write("/f", content);

@@ -352,7 +352,7 @@ Deno.test("an output that never ends does not keep the agent from its work", asy
   assert.equal(decode(stdout?.kept.bytes.subarray(0, 4)), "y\ny\n");
 });
 
-Deno.test("the log tells the program and the number of its arguments, no more", async () => {
+Deno.test("the log shows the program and the number of its arguments, no more", async () => {
   await using fixture = new Fixture();
   const args = ["-c", "cat >/dev/null # secret"];
   const input = collected(new TextEncoder().encode("secret"));

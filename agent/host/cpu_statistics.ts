@@ -18,7 +18,7 @@ export interface CpuStatistics {
   readonly guestNice: bigint | undefined;
 }
 
-/** Reads `/proc/stat`: an entry for each logical processor on line. Other lines are passed over. */
+/** Reads `/proc/stat`: an entry for each logical processor online. Other lines are passed over. */
 export function parseCpuStatistics(text: string): CpuStatistics[] {
   const result: CpuStatistics[] = [];
   for (const line of text.split("\n")) {

@@ -43,7 +43,7 @@ export interface OsInfo {
 }
 
 /**
- * What the agent knows of the host it runs on; every answer is read anew but for disks' serials, and for
+ * What the agent knows of the host it runs on; every answer is read each time except for disks' serials, and for
  * mounts as long as the kernel reports no change.
  */
 export class Host implements Disposable {

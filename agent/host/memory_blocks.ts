@@ -2,7 +2,7 @@ import { exactInteger } from "../linux/exact_integer.ts";
 import type { KernelFiles, OpenDescriptor } from "../linux/kernel_files.ts";
 import { Errno, type Libc, LibcError } from "../linux/libc.ts";
 
-/** A block of memory that the kernel can take on and off line. */
+/** A block of memory that the kernel can take online and offline. */
 export interface MemoryBlock {
   /** N of `memoryN`, a uint64. */
   readonly index: number | bigint;
@@ -52,9 +52,9 @@ export function readMemoryBlock(
 }
 
 /**
- * Takes a memory block on or off line (memory hotplug).
+ * Takes a memory block online or offline (memory hotplug).
  *
- * @throws LibcError when the kernel refuses; with ENOENT when the block is always on line
+ * @throws LibcError when the kernel refuses; with ENOENT when the block is always online
  */
 export function switchMemoryBlock(
   files: KernelFiles,

@@ -48,9 +48,9 @@ export function readVirtualCpu(
 }
 
 /**
- * Takes a logical processor on or off line (cpu hotplug).
+ * Takes a logical processor online or offline (cpu hotplug).
  *
- * @throws LibcError when the kernel refuses, for example for the last one on line
+ * @throws LibcError when the kernel refuses, for example for the last one online
  */
 export function switchVirtualCpu(
   files: KernelFiles,

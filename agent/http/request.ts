@@ -43,12 +43,12 @@ export function findHeadEnd(bytes: Uint8Array): number | undefined {
 export function readHead(bytes: Uint8Array): HttpRequest {
   const [first = "", ...lines] = decoder.decode(bytes).split(/\r?\n/);
   const match = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+) (\S+) HTTP\/(\d)\.\d$/.exec(first);
-  if (match === null) throw new HttpRequestError(400, "this is no HTTP request");
+  if (match === null) throw new HttpRequestError(400, "this is not an HTTP request");
   const [, method = "", target = "", version] = match;
   if (version !== "1") throw new HttpRequestError(505, "only HTTP/1.1 is served here");
   // In the form for proxies the target is a whole URL.
   const url = URL.parse(target, "http://localhost");
-  if (url === null) throw new HttpRequestError(400, "the request's target is no path");
+  if (url === null) throw new HttpRequestError(400, "the request's target is not a path");
   return { method, path: url.pathname, query: url.searchParams, accept: header(lines, "accept") };
 }
 

@@ -30,7 +30,7 @@ Deno.test("method, path, query and accept are read", () => {
   assert.equal(readHead(encode("GET / HTTP/1.1\n\n")).accept, undefined);
 });
 
-Deno.test("what is no request of HTTP/1 is refused", () => {
+Deno.test("what is not a request of HTTP/1 is refused", () => {
   const cases: readonly (readonly [string, number])[] = [
     ["", 400],
     ["GET /\r\n\r\n", 400],

@@ -57,7 +57,7 @@ const REASONS: Readonly<Record<number, string>> = {
 /**
  * A small HTTP/1.1 server for GET and HEAD: one request a connection, a bounded number of connections,
  * and a bounded time for each. (Deno.serve has no such bounds: 10 000 connections take 10 000
- * descriptors, and a client that never ends its request keeps its one for ever.)
+ * descriptors, and a client that never ends its request keeps its one forever.)
  */
 export class HttpServer implements Disposable {
   readonly #listener: Deno.TcpListener;
@@ -191,7 +191,7 @@ export class HttpServer implements Disposable {
     } catch (error) {
       const reason = messageOf(error);
       this.#log.error("an HTTP request failed", { path: request.path, error: reason });
-      return textResponse(500, "this failed; the agent's log tells why");
+      return textResponse(500, "this failed; the agent's log says why");
     }
   }
 }

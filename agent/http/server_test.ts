@@ -71,7 +71,7 @@ Deno.test("a request may come byte by byte", async () => {
   assert.match(await readAll(connection), /^HTTP\/1\.1 200 /);
 });
 
-Deno.test("what is no request, or too long a one, is told so", async () => {
+Deno.test("what is not a request, or too long a one, is told so", async () => {
   await using bench = new Bench(hello);
   assert.match(await bench.exchange("nonsense\r\n\r\n"), /^HTTP\/1\.1 400 /);
   const long = `GET / HTTP/1.1\r\nx: ${"y".repeat(100_000)}\r\n\r\n`;

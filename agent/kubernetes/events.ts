@@ -132,7 +132,7 @@ export interface StartOptions {
 
 /**
  * Sends Kubernetes events of what happens from now on, and of what happened at the start. Outside of a
- * pod, or without NODE_NAME, there is nothing to send to: that is logged, and the agent goes on.
+ * pod, or without NODE_NAME, there is nothing to send to: that is logged, and the agent continues.
  */
 export function startKubernetesEvents(options: StartOptions): AsyncDisposable {
   const { feed, log, environment } = options;
@@ -142,7 +142,7 @@ export function startKubernetesEvents(options: StartOptions): AsyncDisposable {
     log.warn("no Kubernetes events are sent", {
       reason: host
         ? "the environment variable NODE_NAME is missing; set it to spec.nodeName"
-        : "the environment variable KUBERNETES_SERVICE_HOST is missing: this is no pod",
+        : "the environment variable KUBERNETES_SERVICE_HOST is missing: this is not a pod",
     });
     return new AsyncDisposableStack();
   }

@@ -116,7 +116,7 @@ Deno.test("an event names Node and pod, and its note is no longer than allowed",
   assert.deepEqual(lines, []);
 });
 
-Deno.test("the token is read anew for each event", async () => {
+Deno.test("the token is read again for each event", async () => {
   await using server = await FakeApiServer.start(async () => {
     await server.directory.write("token", "second");
     return created();

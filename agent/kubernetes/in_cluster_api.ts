@@ -22,7 +22,7 @@ export class KubernetesError extends FaultError {
 
 /**
  * The Kubernetes API as a pod sees it: the address from the environment, the token of its
- * ServiceAccount. Both files are read anew for each call, and each call has a connection of its own:
+ * ServiceAccount. Both files are read again for each call, and each call has a connection of its own:
  * calls are rare, tokens are replaced every hour, and nothing is held in between.
  */
 export class InClusterApi {

@@ -1,3 +1,4 @@
+import { EXPIRY_WARNING_SECONDS } from "../talos/credentials/expiry_warning.ts";
 import type { Activity, PortState } from "../activity/activity.ts";
 
 /** Something that who looks after the node should know. */
@@ -25,12 +26,6 @@ export interface NodeNoticesOptions {
 
 /** A notice for the same reason is not given again for so long: a client can ask without end. */
 const REPEAT_MS = 60_000;
-
-/** A Talos ServiceAccount's certificate is valid for 6 h and renewed 1 h before its end. */
-const SERVICE_ACCOUNT_WARNING_MS = 30 * 60_000;
-
-/** Somebody has to renew a talosconfig. */
-const TALOSCONFIG_WARNING_MS = 7 * 24 * 3_600_000;
 
 /**
  * Tells from activities what to notice: shutdowns and reboots, long freezes, thaws that no command asked
@@ -151,10 +146,7 @@ export class NodeNotices implements Disposable {
     }
     if (expires === undefined || expires === this.#warnedOfExpiry) return;
     const left = expires * 1000 - this.#now();
-    const warning = source === "serviceAccount"
-      ? SERVICE_ACCOUNT_WARNING_MS
-      : TALOSCONFIG_WARNING_MS;
-    if (left > warning) return;
+    if (left > EXPIRY_WARNING_SECONDS[source] * 1000) return;
     this.#warnedOfExpiry = expires;
     const when = new Date(expires * 1000).toISOString();
     this.#warn(

@@ -16,7 +16,7 @@ export interface Edge {
  * Waits for changes of one file descriptor with edge-triggered epoll(7), so that a port whose host is
  * away costs nothing.
  */
-export class Readiness implements Disposable {
+export class DescriptorReadiness implements Disposable {
   readonly #fd: number;
   readonly #poll: Poll;
   readonly #epoll: Epoll;

@@ -1,5 +1,5 @@
 import { cString, type Libc } from "./libc.ts";
-import { Readiness } from "./descriptor_readiness.ts";
+import { DescriptorReadiness } from "./descriptor_readiness.ts";
 
 const IN_NONBLOCK = 0o4000;
 const IN_CLOEXEC = 0o2000000;
@@ -14,7 +14,7 @@ const IN_CREATE = 0x100;
 export class DirectoryWatch implements AsyncDisposable {
   readonly #libc: Libc;
   readonly #fd: number;
-  readonly #readiness: Readiness;
+  readonly #readiness: DescriptorReadiness;
   readonly #watching: Promise<void>;
   #changed = false;
   #wake: () => void = () => {};
@@ -24,7 +24,7 @@ export class DirectoryWatch implements AsyncDisposable {
   constructor(libc: Libc) {
     this.#libc = libc;
     this.#fd = libc.check(libc.event.inotify_init1(IN_NONBLOCK | IN_CLOEXEC), "inotify_init1");
-    this.#readiness = new Readiness(libc, this.#fd);
+    this.#readiness = new DescriptorReadiness(libc, this.#fd);
     this.#watching = this.#watch();
   }
 
@@ -41,7 +41,7 @@ export class DirectoryWatch implements AsyncDisposable {
   /**
    * Waits for a change since the last call; true when there was one.
    *
-   * @param milliseconds how long at most; for ever, without a timer, when left out
+   * @param milliseconds how long at most; forever, without a timer, when left out
    */
   async change(milliseconds?: number): Promise<boolean> {
     if (!this.#changed && !this.#closed) {

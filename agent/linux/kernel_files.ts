@@ -21,7 +21,7 @@ export interface OpenDescriptor extends Disposable {
 /**
  * Reads files and directories of the kernel's trees. It goes through libc, because Deno refuses
  * literal paths under /proc, /sys and /dev to a program that does not have all permissions. Some
- * commands read hundreds of files, so nothing is made anew for each.
+ * commands read hundreds of files, so nothing is allocated for each.
  */
 export class KernelFiles {
   readonly #libc: Libc;

@@ -70,7 +70,7 @@ export class OutputDescriptor implements Disposable {
   /** Standard error, or for tests another descriptor that other processes have, too. */
   static shared(libc: Libc, fd = STANDARD_ERROR): OutputDescriptor {
     const kind = fileIdentity(libc, fd)?.kind;
-    // Never waits for a reader. Opened anew it would have a place of its own to write at.
+    // Never waits for a reader. Opened again it would have a place of its own to write at.
     if (kind === "regular") return new OutputDescriptor(libc, writeTo(libc, fd));
     if (kind === "socket") {
       const { send } = libc.bind(SOCKET_SYMBOLS);

@@ -1,6 +1,6 @@
 import type { KernelFiles } from "./kernel_files.ts";
 
-/** What the kernel tells of a process; times in seconds, sizes in bytes. */
+/** What the kernel reports about a process; times in seconds, sizes in bytes. */
 export interface ProcessStatistics {
   readonly cpuSeconds: number;
   readonly residentBytes: number;

@@ -24,11 +24,11 @@ export interface LogDestination {
   write(bytes: Uint8Array<ArrayBuffer>): number | WriteFailure;
 }
 
-/** What `HeldBackLines` is told. */
-export interface HeldBackLinesOptions {
+/** What `PausedLines` is told. */
+export interface PausedLinesOptions {
   /**
    * Tells, in a log line of its own, that lines were lost, and why; called once lines can be written
-   * again. The lines that a hold has dropped are not among them.
+   * again. The lines that a pause has dropped are not among them.
    */
   readonly tellLost?: (lines: number, reason: string) => void;
   /** Calls back after a time; gives what cancels that. For tests. */
@@ -40,7 +40,7 @@ export interface HeldBackLinesOptions {
  * never learns that it failed:
  *
  * - While file systems are frozen, a line written to a file, or to a container's output, may never
- *   return: nothing is written between `hold` and `release`.
+ *   return: nothing is written between `pause` and `resume`.
  * - What the destination cannot take now, because its disk is full or its reader slow, is tried again
  *   after a while; as long as lines wait, and only then, there is a timer.
  * - The lines written before there is a destination wait for it.
@@ -48,12 +48,12 @@ export interface HeldBackLinesOptions {
  * Lines that exceed 256 KiB in all, and those that the destination will never take, are lost, and
  * counted.
  */
-export class HeldBackLines implements Disposable {
+export class PausedLines implements Disposable {
   readonly #tellLost: (lines: number, reason: string) => void;
   readonly #startTimer: (callback: () => void, milliseconds: number) => () => void;
   #destination: LogDestination | undefined;
-  #held = false;
-  #afterHold: (() => void) | undefined;
+  #isPaused = false;
+  #afterResume: (() => void) | undefined;
   #lines: Uint8Array<ArrayBuffer>[] = [];
   #bytes = 0;
   /** How many bytes of the first line are written. */
@@ -67,7 +67,7 @@ export class HeldBackLines implements Disposable {
   #cancelRetry: (() => void) | undefined;
   #retryMs = FIRST_RETRY_MS;
 
-  constructor({ tellLost = () => {}, startTimer = startRealTimer }: HeldBackLinesOptions = {}) {
+  constructor({ tellLost = () => {}, startTimer = startRealTimer }: PausedLinesOptions = {}) {
     this.#tellLost = tellLost;
     this.#startTimer = startTimer;
   }
@@ -86,7 +86,7 @@ export class HeldBackLines implements Disposable {
       this.#lines.length > 0 && this.#dropped + this.#untold > 0;
     if (full) {
       this.#lost++;
-      if (this.#held) this.#dropped++;
+      if (this.#isPaused) this.#dropped++;
       else this.#untold++;
     } else {
       this.#bytes += bytes.length;
@@ -104,32 +104,32 @@ export class HeldBackLines implements Disposable {
   }
 
   /** From now on nothing is written. */
-  hold(): void {
-    this.#held = true;
+  pause(): void {
+    this.#isPaused = true;
   }
 
   /**
-   * Writes what was held back.
+   * Writes what was kept meanwhile.
    *
-   * @returns how many lines were dropped since `hold`
+   * @returns how many lines were dropped since `pause`
    */
-  release(): number {
-    this.#held = false;
+  resume(): number {
+    this.#isPaused = false;
     const dropped = this.#dropped;
     this.#dropped = 0;
-    const action = this.#afterHold;
-    this.#afterHold = undefined;
+    const action = this.#afterResume;
+    this.#afterResume = undefined;
     action?.();
     this.#flush();
     return dropped;
   }
 
   /**
-   * Runs what may have to wait for a frozen file system: now, or at `release`. One that is given while
+   * Runs what may have to wait for a frozen file system: now, or at `resume`. One that is given while
    * another waits replaces it.
    */
-  unlessHeld(action: () => void): void {
-    if (this.#held) this.#afterHold = action;
+  unlessPaused(action: () => void): void {
+    if (this.#isPaused) this.#afterResume = action;
     else action();
   }
 
@@ -144,7 +144,7 @@ export class HeldBackLines implements Disposable {
   #flush(): void {
     for (;;) {
       const [line] = this.#lines;
-      if (line === undefined || this.#destination === undefined || this.#held) return;
+      if (line === undefined || this.#destination === undefined || this.#isPaused) return;
       const rest = this.#broken ? NEWLINE : line.subarray(this.#written);
       const result = this.#destination.write(rest);
       if (typeof result === "number") {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { checkProperty } from "../../tests/harness/property.ts";
-import { HeldBackLines, type WriteFailure } from "./paused_lines.ts";
+import { PausedLines, type WriteFailure } from "./paused_lines.ts";
 
 const FULL: WriteFailure = { reason: "No space left on device", passes: true };
 const GONE: WriteFailure = { reason: "Broken pipe", passes: false };
@@ -47,8 +47,8 @@ class Timers {
   }
 }
 
-function linesTo(destination: Destination, timers = new Timers()): HeldBackLines {
-  const lines: HeldBackLines = new HeldBackLines({
+function linesTo(destination: Destination, timers = new Timers()): PausedLines {
+  const lines: PausedLines = new PausedLines({
     tellLost: (count, reason) => lines.write(`lost ${count}: ${reason}\n`),
     startTimer: timers.start,
   });
@@ -58,45 +58,45 @@ function linesTo(destination: Destination, timers = new Timers()): HeldBackLines
 
 Deno.test("lines held back are written in their order when they are released", () => {
   const written = new Destination();
-  const lines = new HeldBackLines();
+  const lines = new PausedLines();
   lines.write("before the sink\n");
   lines.sendTo(written);
   lines.write("at once\n");
   assert.equal(written.text, "before the sink\nat once\n");
-  lines.hold();
+  lines.pause();
   lines.write("1\n");
   lines.write("2\n");
   assert.equal(written.lines.length, 2);
-  assert.equal(lines.release(), 0);
+  assert.equal(lines.resume(), 0);
   lines.write("3\n");
   assert.deepEqual(written.lines.slice(2), ["1", "2", "3"]);
 });
 
-Deno.test("a destination given during a hold gets nothing before the release", () => {
+Deno.test("a destination given during a pause gets nothing before it resumes", () => {
   const written = new Destination();
-  const lines = new HeldBackLines();
-  lines.hold();
+  const lines = new PausedLines();
+  lines.pause();
   lines.write("1\n");
   lines.sendTo(written);
   assert.equal(written.text, "");
-  lines.release();
+  lines.resume();
   assert.equal(written.text, "1\n");
 });
 
 Deno.test("lines beyond the bound are dropped, the first ones kept, and counted once", () => {
   const written = new Destination();
   const lines = linesTo(written);
-  lines.hold();
+  lines.pause();
   const line = `${"x".repeat(1023)}\n`;
   for (let index = 0; index < 300; index++) lines.write(`${index}`.padStart(4) + line.slice(4));
   lines.write("short\n");
-  assert.equal(lines.release(), 300 - 256 + 1);
+  assert.equal(lines.resume(), 300 - 256 + 1);
   assert.equal(lines.lost, 300 - 256 + 1);
   assert.equal(written.lines.length, 256);
   assert.ok(written.lines.at(-1)?.startsWith(" 255"));
-  lines.hold();
+  lines.pause();
   lines.write("again\n");
-  assert.equal(lines.release(), 0);
+  assert.equal(lines.resume(), 0);
   assert.equal(written.lines.at(-1), "again");
 });
 
@@ -140,7 +140,7 @@ Deno.test("there is one timer while lines wait, later and later, and none otherw
   assert.equal(timers.pending.size, 0);
 });
 
-Deno.test("what waits is bounded; what is lost is counted, and told once it goes on", () => {
+Deno.test("what waits is bounded; what is lost is counted, and told once it continues", () => {
   const written = new Destination();
   const timers = new Timers();
   const lines = linesTo(written, timers);
@@ -170,7 +170,7 @@ Deno.test("a destination that will never take a line loses it at once, without a
   assert.deepEqual(written.lines, ["y", "lost 5: Broken pipe"]);
 });
 
-Deno.test("the line that tells of a loss can be lost, too: all are told later", () => {
+Deno.test("the line that reports a loss can be lost, too: all are told later", () => {
   const written = new Destination();
   const lines = linesTo(written);
   written.failure = GONE;
@@ -216,29 +216,29 @@ Deno.test("at the end what can be written is, and the rest given up", () => {
   assert.equal(timers.pending.size, 0);
 });
 
-Deno.test("what may touch a frozen file system is put off until the release", () => {
+Deno.test("what may touch a frozen file system is put off until the log resumes", () => {
   const done: string[] = [];
-  const lines = new HeldBackLines();
-  lines.unlessHeld(() => done.push("now"));
-  lines.hold();
-  lines.unlessHeld(() => done.push("first"));
-  lines.unlessHeld(() => done.push("later"));
+  const lines = new PausedLines();
+  lines.unlessPaused(() => done.push("now"));
+  lines.pause();
+  lines.unlessPaused(() => done.push("first"));
+  lines.unlessPaused(() => done.push("later"));
   assert.deepEqual(done, ["now"]);
-  lines.release();
-  lines.release();
+  lines.resume();
+  lines.resume();
   assert.deepEqual(done, ["now", "later"]);
 });
 
 Deno.test("whatever happens, only whole lines are written, in order, and none is uncounted", async () => {
   const step = fc.oneof(
-    fc.constantFrom("full", "gone", "well", "slow", "timer", "hold", "release"),
+    fc.constantFrom("full", "gone", "well", "slow", "timer", "pause", "resume"),
     fc.nat({ max: 60_000 }),
     fc.record({ room: fc.nat({ max: 60_000 }) }),
   );
   await checkProperty("steps", fc.array(step, { maxLength: 200 }), (steps) => {
     const written = new Destination();
     const timers = new Timers();
-    const lines = new HeldBackLines({ startTimer: timers.start });
+    const lines = new PausedLines({ startTimer: timers.start });
     lines.sendTo(written);
     let count = 0;
     for (const step of steps) {
@@ -247,8 +247,8 @@ Deno.test("whatever happens, only whole lines are written, in order, and none is
       else if (step === "full") written.failure = FULL;
       else if (step === "gone") written.failure = GONE;
       else if (step === "timer") timers.run();
-      else if (step === "hold") lines.hold();
-      else if (step === "release") lines.release();
+      else if (step === "pause") lines.pause();
+      else if (step === "resume") lines.resume();
       else {
         written.failure = undefined;
         written.room = Infinity;
@@ -257,7 +257,7 @@ Deno.test("whatever happens, only whole lines are written, in order, and none is
     }
     written.failure = undefined;
     written.room = Infinity;
-    lines.release();
+    lines.resume();
     lines.write("last\n");
     lines[Symbol.dispose]();
     assert.equal(written.lines.at(-1), "last");

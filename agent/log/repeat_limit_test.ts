@@ -31,7 +31,7 @@ Deno.test("at the end of its window what was left out is told, and lines are wri
   assert.deepEqual(recorder.lines[2]?.fields, { new: true });
 });
 
-Deno.test("a message that was never left out is counted anew after its window", async () => {
+Deno.test("a message that was never left out is counted again after its window", async () => {
   const recorder = new LogRecorder();
   using log = new RepeatLimit(recorder, { lines: 2, windowMs: 20, messages: 10 });
   log.info("again");

@@ -36,7 +36,7 @@ Deno.test("room is filled in place, and ends at the limit", () => {
   deepEqual([bytes.bytes[0], bytes.bytes[1], bytes.bytes[50_000]], [1, 2, 2]);
 });
 
-Deno.test("disposing gives the memory back at once, and the bytes can be collected anew", () => {
+Deno.test("disposing gives the memory back at once, and the bytes can be collected again", () => {
   const bytes = new GrowingBytes(64 * MEBIBYTE);
   const chunk = new Uint8Array(MEBIBYTE).fill(7);
   for (let count = 0; count < 48; count++) bytes.append(chunk);

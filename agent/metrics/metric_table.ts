@@ -1,3 +1,4 @@
+import { FREEZE_OUTCOMES, PORT_STATES, POWER_OUTCOMES } from "../activity/activity.ts";
 import { THAW_REASONS } from "../freeze/thaw_reason.ts";
 import { COMMAND_FAMILIES } from "../activity/command_family.ts";
 
@@ -17,8 +18,6 @@ export interface MetricDeclaration {
   readonly absentAtFirst?: true;
 }
 
-const RESULTS = ["accepted", "failed", "repeated"];
-
 /** All metrics, by name, in the order in which they are served. */
 export const METRICS = {
   qga_build_info: {
@@ -29,7 +28,7 @@ export const METRICS = {
   qga_port_state: {
     type: "gauge",
     help: "Whether the port to the hypervisor is in this state: 1 for the one it is in, else 0",
-    labels: { state: ["absent", "busy", "waiting", "connected"] },
+    labels: { state: PORT_STATES },
   },
   qga_port_state_changes_total: {
     type: "counter",
@@ -59,7 +58,7 @@ export const METRICS = {
   },
   qga_parse_errors_total: {
     type: "counter",
-    help: "Messages of the hypervisor that are no JSON",
+    help: "Messages of the hypervisor that are not JSON",
   },
   qga_blocked_commands_total: {
     type: "counter",
@@ -82,7 +81,7 @@ export const METRICS = {
   qga_freezes_total: {
     type: "counter",
     help: "Freezes asked for, by outcome: nothing means that no file system could be frozen",
-    labels: { outcome: ["frozen", "nothing", "failed"] },
+    labels: { outcome: FREEZE_OUTCOMES },
   },
   qga_freeze_duration_seconds: {
     type: "histogram",
@@ -141,7 +140,7 @@ export const METRICS = {
   qga_power_actions_total: {
     type: "counter",
     help: "Power actions, by what Talos made of them: repeated means that it was under way already",
-    labels: { action: ["shutdown", "forced-shutdown", "reboot"], result: RESULTS },
+    labels: { action: ["shutdown", "forced-shutdown", "reboot"], result: POWER_OUTCOMES },
   },
   qga_talos_calls_total: {
     type: "counter",

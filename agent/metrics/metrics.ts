@@ -1,5 +1,5 @@
 import type { ProcessStatistics } from "../linux/process_statistics.ts";
-import type { Activity, PortState } from "../activity/activity.ts";
+import { type Activity, PORT_STATES, type PortState } from "../activity/activity.ts";
 import { type MetricDeclaration, type MetricName, METRICS } from "./metric_table.ts";
 import type * as PrometheusClient from "prom-client";
 import { Counter, Gauge, Histogram, Registry } from "./prometheus_client.ts";
@@ -30,7 +30,6 @@ type NameOf<Type extends MetricDeclaration["type"]> = {
 type Labels = Readonly<Record<string, string>>;
 
 const DECLARATIONS: readonly (readonly [string, MetricDeclaration])[] = Object.entries(METRICS);
-const PORT_STATES = METRICS.qga_port_state.labels.state;
 
 /**
  * The metrics of `METRICS`, in a registry of their own, made from activities: give `take` to the feed.
@@ -117,6 +116,8 @@ export class Metrics {
       case "credentials":
         this.#takeCredentials(activity);
         break;
+      default:
+        activity satisfies never;
     }
   };
 

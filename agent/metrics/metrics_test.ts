@@ -183,3 +183,30 @@ Deno.test("OpenMetrics calls counters without _total, ends with EOF, and changes
   assert.match(open, /\n# EOF\n$/);
   assert.equal(await metrics.render("prometheus"), before);
 });
+
+Deno.test("every metric is set by something that happens", async () => {
+  const power = { kind: "power", requested: true, code: "OK", error: undefined } as const;
+  const values = await series(
+    port("absent"),
+    port("connected"),
+    { kind: "received", bytes: 1 },
+    { kind: "sent", bytes: 1 },
+    { kind: "parse-error" },
+    request("guest-exec", "blocked"),
+    { kind: "freeze-state", state: "frozen", count: 1 },
+    { kind: "freeze", outcome: "frozen", count: 1, seconds: 1, guarded: false, error: undefined },
+    { kind: "thaw", reason: "timer", count: 1, frozenSeconds: 1 },
+    { kind: "thaw-failed", reason: "timer", error: "" },
+    { kind: "last-freeze", since: 1, seconds: 1, count: 1, endedBy: "timer" },
+    { kind: "trim", bytes: 1, count: 1, failures: 1, seconds: 1 },
+    { ...power, action: "shutdown", forced: false, outcome: "accepted", seconds: 1 },
+    { kind: "talos-call", method: "Shutdown", code: "OK", seconds: 1 },
+    { kind: "credentials", source: "talosconfig", expires: 1, error: undefined },
+    { kind: "credentials", source: "talosconfig", expires: undefined, error: "half written" },
+  );
+  for (const name of Object.keys(METRICS)) {
+    const isSet = ([key, value]: readonly [string, number]) =>
+      value > 0 && key.replace(/\{.*/, "").replace(/_(?:sum|count)$/, "") === name;
+    assert.ok([...values].some(isSet), `${name} is set by nothing that happens here`);
+  }
+});

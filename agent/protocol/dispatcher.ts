@@ -13,7 +13,7 @@ import { parseRequest, type Refusal, type Request } from "./request.ts";
 import { type Publish, type RequestOutcome, UNKNOWN_COMMAND } from "../activity/activity.ts";
 import type { Log } from "../log/log.ts";
 
-/** What guest-info tells about a command. */
+/** What guest-info says about a command. */
 export interface CommandState {
   readonly name: string;
   /** Why it would not run now; undefined when it would. */

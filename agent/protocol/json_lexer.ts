@@ -23,7 +23,7 @@ export interface TokenSink {
    */
   token(kind: TokenKind, text: Uint8Array): void;
   /**
-   * Some bytes of a string that is long and goes on: the next call of `token` has only what comes after
+   * Some bytes of a string that is long and continues: the next call of `token` has only what comes after
    * them. They are valid during the call only.
    *
    * @param isPlain whether the string has been a `plain-string` so far

@@ -220,7 +220,7 @@ export class JsonMessageStream implements TokenSink {
 }
 
 /**
- * Text as QEMU prints it: it ends at the first NUL, and bytes that are no UTF-8 become U+FFFD. Of a long
+ * Text as QEMU prints it: it ends at the first NUL, and bytes that are not UTF-8 become U+FFFD. Of a long
  * one no more than an error shows.
  */
 function asCString(text: Uint8Array): string {

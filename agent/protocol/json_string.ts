@@ -40,7 +40,7 @@ const ESCAPES: ReadonlyMap<number, number> = new Map([
  * The text is written over the token, which it never is longer than: a string can be megabytes.
  *
  * @param token the token's bytes, quotes included; they are overwritten
- * @throws JsonStringError for invalid UTF-8, an unknown escape, or a `\u` escape that is no character
+ * @throws JsonStringError for invalid UTF-8, an unknown escape, or a `\u` escape that is not a character
  */
 export function decodeJsonString(token: Uint8Array): string {
   const { written } = resolveEscapes(token, 1, token.length - 1, true);

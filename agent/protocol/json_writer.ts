@@ -50,7 +50,7 @@ export class JsonWriter implements Disposable {
     return this.#bytes.subarray(0, this.#length);
   }
 
-  /** Begins anew, in the same memory. */
+  /** Begins again, in the same memory. */
   clear(): void {
     this.#length = 0;
   }

@@ -61,7 +61,7 @@ Deno.test("every integer is written in its digits", async () => {
   });
 });
 
-Deno.test("a writer writes one value behind the other, and begins anew in the same memory", () => {
+Deno.test("a writer writes one value behind the other, and begins again in the same memory", () => {
   const writer = new JsonWriter();
   const text = () => new TextDecoder().decode(writer.written());
   writer.raw("a ");

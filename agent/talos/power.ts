@@ -233,7 +233,7 @@ export class TalosPower implements Disposable {
       if (error instanceof PowerCallError && error.mayHaveHappened) return;
       const wait = (forceRetryMs ?? DEFAULT_FORCE_RETRY_MS)[attempt];
       if (wait !== undefined) return this.#forceAfter(wait, attempt + 1);
-      log.error("the shutdown could not be forced; Talos goes on with its drain", {
+      log.error("the shutdown could not be forced; Talos continues with its drain", {
         attempts: attempt + 1,
       });
     }

@@ -191,7 +191,7 @@ Deno.test("forcing is tried again with fresh credentials, then succeeds", async 
   assert.deepEqual(calls[1]?.request, { force: true });
 });
 
-Deno.test("forcing that goes on failing ends in an error line", async () => {
+Deno.test("forcing that keeps failing ends in an error line", async () => {
   await using bench = await Bench.start();
   const power = bench.power({ drainTimeoutMs: 30, forceRetryMs: [20, 20] });
   await power.request("powerdown");
@@ -227,7 +227,7 @@ Deno.test("a second powerdown is success without a call, for ten minutes", async
   assert.deepEqual(bench.api.calls.methods, ["Shutdown", "Shutdown"]);
 });
 
-Deno.test("the ten minutes begin anew when the shutdown is forced", async () => {
+Deno.test("the ten minutes begin again when the shutdown is forced", async () => {
   await using bench = await Bench.start();
   let now = 0;
   const power = bench.power({ monotonicNow: () => now, drainTimeoutMs: 100 });

@@ -12,7 +12,7 @@ import { type GrpcCodeName, grpcCodeName } from "./grpc/status.ts";
  * - `tls`: the TLS handshake failed in another way;
  * - `deadline`: no answer in time after the request was sent;
  * - `cut`: the connection broke after the request was sent;
- * - `protocol`: what came back is no gRPC answer of Talos;
+ * - `protocol`: what came back is not a gRPC reply of Talos;
  * - `cancelled`: the caller gave up.
  */
 export type TalosFailure =

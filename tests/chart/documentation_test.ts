@@ -53,5 +53,5 @@ Deno.test("the chart's icon is icon.svg", async () => {
   const chart = parse(await Deno.readTextFile(`${CHART}/Chart.yaml`)) as Record<string, unknown>;
   const [head, data = ""] = String(chart["icon"]).split(",");
   assert.equal(head, "data:image/svg+xml;base64");
-  assert.equal(atob(data), await Deno.readTextFile(`${CHART}/icon.svg`), "encode icon.svg anew");
+  assert.equal(atob(data), await Deno.readTextFile(`${CHART}/icon.svg`), "encode icon.svg again");
 });

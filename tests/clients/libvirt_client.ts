@@ -57,7 +57,7 @@ export class LibvirtClient implements AsyncDisposable {
    * Runs a command and gives what it returns.
    *
    * @throws {AgentError} if the agent answers with an error.
-   * @throws {SyntaxError} if the line is no reply: libvirt would not use the connection any more.
+   * @throws {SyntaxError} if the line is not a reply: libvirt would not use the connection any more.
    */
   async execute(command: string, args?: Readonly<Record<string, unknown>>): Promise<unknown> {
     const reply = replyOf(await this.executeRaw(command, args));

@@ -86,7 +86,7 @@ Deno.test("file systems have what libvirt requires", async () => {
   if (expected) ok(list.some(({ mountpoint }) => mountpoint === "/"));
 });
 
-/** A processor as guest-get-vcpus tells of it. */
+/** A processor as guest-get-vcpus reports it. */
 interface Vcpu {
   readonly "logical-id": number;
   online: boolean;
@@ -98,7 +98,7 @@ async function vcpus(libvirt: LibvirtClient): Promise<Vcpu[]> {
   // As they have been checked to be.
   const list = listOf(await libvirt.execute("guest-get-vcpus"), types) as unknown as Vcpu[];
   for (const { online, "can-offline": canOffline } of list) {
-    ok(online || canOffline !== false, "off line for ever: libvirt rejects that");
+    ok(online || canOffline !== false, "offline forever: libvirt rejects that");
   }
   return list;
 }
@@ -114,7 +114,7 @@ async function setVcpus(libvirt: LibvirtClient, wanted: Vcpu[]): Promise<number>
   return rounds;
 }
 
-Deno.test("processors are taken off line and on line", async () => {
+Deno.test("processors are taken offline and online", async () => {
   await using agent = await startOnFixtureNode();
   await using libvirt = await LibvirtClient.connect(agent.socket);
   const before = await vcpus(libvirt);

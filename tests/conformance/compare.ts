@@ -6,7 +6,7 @@ export type Aspect =
   | "replies"
   /** A byte 0xFF before the reply. */
   | "sentinel"
-  /** What qemu-ga answers is no JSON. */
+  /** What qemu-ga answers is not JSON. */
   | "syntax"
   /** A member, or an item of an array, that only one of them has. */
   | "presence"
@@ -32,7 +32,7 @@ const IDENTITIES = ["name", "logical-id", "phys-index", "cpu", "path"];
 /**
  * Compares what the agents have answered to the same input, line by line.
  *
- * @param volatile matches where only the type must be the same, since the value goes on changing
+ * @param volatile matches where only the type must be the same, since the value keeps changing
  */
 export function compareReplies(
   ours: readonly string[],

@@ -8,7 +8,7 @@
  * Suites: every command with right arguments, in one order and shuffled (scenarios.ts), every command
  * with wrong arguments, made out of the declarations of ours (mistakes.ts), and what bytes make which
  * replies, with a thousand randomly changed requests (framing_rows.ts). Replies are compared in their
- * number, types, members, order and values, error texts included; only what goes on changing, such as
+ * number, types, members, order and values, error texts included; only what keeps changing, such as
  * counters, is compared by its type (`volatile` in a scenario).
  *
  * Where ours is meant to be otherwise stands in differences.ts, with the reason. A row there that allows

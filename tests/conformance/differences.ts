@@ -44,14 +44,14 @@ export const DIFFERENCES: readonly AllowedDifference[] = [
     ours: /^nothing$/,
   },
   {
-    reason: "Talos has no users: the commands for them are disabled for ever, as guest-info tells",
+    reason: "Talos has no users: the commands for them are disabled forever, as guest-info reports",
     of: /^guest-info$/,
     aspect: "value",
     where: /^return\.supported_commands\[guest-(set-user-password|ssh-.*)\]\.enabled$/,
     ours: /^false$/,
   },
   {
-    reason: "guest-info tells why a command is disabled",
+    reason: "guest-info reports why a command is disabled",
     of: /^guest-info$/,
     aspect: "presence",
     where: /\.disabled-reason$/,
@@ -214,14 +214,14 @@ export const DIFFERENCES: readonly AllowedDifference[] = [
     theirs: /^"(Invalid time|Failed to set time to guest: .*)"$/,
   },
   {
-    reason: "a number beyond all doubles is an error at once; 7.2 goes on with infinity",
+    reason: "a number beyond all doubles is an error at once; 7.2 continues with infinity",
     of: /./,
     aspect: "value",
     where: /^error\.desc$/,
     ours: /^"JSON parse error, number \S+ is out of range"$/,
   },
   {
-    reason: "a number beyond all doubles is an error; 7.2 answers `inf`, which is no JSON",
+    reason: "a number beyond all doubles is an error; 7.2 answers `inf`, which is not JSON",
     of: /^(integers at the edges|floats out of range|mutated requests)$/,
     aspect: "syntax",
     ours: /JSON parse error, number \S+ is out of range/,

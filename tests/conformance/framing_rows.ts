@@ -125,7 +125,7 @@ export const FRAMING_ROWS: readonly FramingRow[] = [
     join("GET / HTTP/1.1\r\nHost: x\r\n\r\n", PING),
   ),
   row(
-    "what is no object",
+    "what is not an object",
     "1 ",
     "-1 ",
     "1.5 ",

@@ -80,7 +80,7 @@ Deno.test("a reader that comes back gets whole lines, and is told how many were 
   equal(await agent.stop("SIGTERM"), 0);
 });
 
-Deno.test("an agent whose standard error nobody has open any more goes on", async () => {
+Deno.test("an agent whose standard error nobody has open any more continues", async () => {
   await using agent = new Agent("--log-level", "debug");
   await agent.process.stderr.cancel();
   await using client = await agent.client();
@@ -88,7 +88,7 @@ Deno.test("an agent whose standard error nobody has open any more goes on", asyn
   equal(await agent.stop("SIGTERM"), 0);
 });
 
-Deno.test("an agent whose log file is on a full disk goes on", async () => {
+Deno.test("an agent whose log file is on a full disk continues", async () => {
   await using agent = new Agent("--log-level", "debug", "--logfile", "/dev/full");
   await using client = await agent.client();
   await makeNoise(client);
@@ -109,7 +109,7 @@ Deno.test("each signal that would end the process ends it cleanly", async () => 
   }
 });
 
-Deno.test("SIGHUP opens the log file anew, as after its rotation, and the agent goes on", async () => {
+Deno.test("SIGHUP opens the log file again, as after its rotation, and the agent continues", async () => {
   const directory = await Deno.makeTempDir();
   const logfile = `${directory}/log`;
   await using agent = new Agent("--log-level", "debug", "--logfile", logfile);

@@ -14,6 +14,6 @@ Deno.test("integers keep all their digits, both ways", () => {
   equal(stringifyExactJson(value), text);
 });
 
-Deno.test("a number that is no integer stays a number", () => {
+Deno.test("a number that is not an integer stays a number", () => {
   deepEqual(parseExactJson("[1e300, 0.1]"), [1e300, 0.1]);
 });

@@ -20,7 +20,7 @@ export interface BurstOutcome {
  * that comes back must be a reply, and the last one that to the synchronisation.
  *
  * @param number tells bursts apart
- * @throws {AssertionError} with the line that is no reply
+ * @throws {AssertionError} with the line that is not a reply
  */
 export async function burst(
   client: GuestAgentClient,

@@ -201,7 +201,7 @@ export function registerLifeCycleTests(cluster: () => ControlPlane): void {
     });
   }
 
-  Deno.test("life cycle: a release of Helm 3 that Helm 4 goes on with", async (t) => {
+  Deno.test("life cycle: a release of Helm 3 that Helm 4 continues with", async (t) => {
     const controlPlane = cluster();
     const release = new ReleaseUnderTest(controlPlane, "life-cycle-3-4");
     await release.prepare();

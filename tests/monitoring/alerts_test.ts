@@ -1,5 +1,6 @@
 import { deepEqual, equal, match, ok } from "node:assert/strict";
 import { parse, stringify } from "yaml";
+import { EXPIRY_WARNING_SECONDS } from "../../agent/talos/credentials/expiry_warning.ts";
 import { renderRules } from "./chart_content.ts";
 
 const TESTS = "tests/monitoring/alert_tests.yaml";
@@ -45,4 +46,19 @@ Deno.test("each alert says what is wrong, how bad it is, and where to read what 
     // A heading's anchor is the heading in small letters.
     equal(annotations["runbook"], `docs/alerts.md#${alert.toLowerCase()}`);
   }
+});
+
+Deno.test("credentials are warned of as long before their end as the agent itself does", async () => {
+  const alerts = (await renderRules()).groups.flatMap(({ rules }) => rules);
+  const expiring = alerts.find(({ alert }) => alert === "QemuGuestAgentCredentialsExpiring");
+  const limits = new Map(
+    Array.from(
+      (expiring?.expr ?? "").matchAll(/time\(\) < ([\d* ]+?)\s+and [^{]*\{kind="(\w+)"\}/g),
+      ([, limit = "", kind]) => [
+        kind,
+        limit.split("*").map(Number).reduce((product, factor) => product * factor),
+      ],
+    ),
+  );
+  deepEqual(Object.fromEntries(limits), EXPIRY_WARNING_SECONDS);
 });

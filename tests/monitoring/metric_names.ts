@@ -1,4 +1,4 @@
-/** Words of PromQL that are no names of metrics. */
+/** Words of PromQL that are not names of metrics. */
 const KEYWORDS = [
   ...["and", "or", "unless", "by", "without", "on", "ignoring", "group_left", "group_right"],
   ...["offset", "bool", "inf", "nan"],

@@ -39,7 +39,7 @@ const FILE = "/var/written";
 
 /**
  * Freezes everything, the disk of containerd and kubelet too, with somebody who writes there, and lets the
- * agent and its guard come to harm. Each time the writer goes on, the agent comes back, and the client is
+ * agent and its guard come to harm. Each time the writer continues, the agent comes back, and the client is
  * told.
  */
 export async function killWhileFrozen(options: KillOptions): Promise<void> {

@@ -138,7 +138,7 @@ Deno.test("health: alive and ready, and what is wrong when it is not", async () 
   await Deno.remove(directory, { recursive: true });
 });
 
-Deno.test("readiness tells of a port that is missing; liveness does not mind", async () => {
+Deno.test("readiness reports a port that is missing; liveness does not mind", async () => {
   const directory = await Deno.makeTempDir();
   const port = freePort();
   const process = new Deno.Command("dist/qemu-ga-talos", {

@@ -215,7 +215,7 @@ Deno.test("the compiled agent on a virtio-serial port", async (t) => {
     match(await guest.agentLog(), /unplugged/);
   });
 
-  await t.step("tells why a shutdown does not work, and the machine stays up", async () => {
+  await t.step("reports why a shutdown does not work, and the machine stays up", async () => {
     await using agent = await guest.agent();
     await agent.sync(SLOW);
     match(await errorOf(agent, "nonsense"), /valid values are: halt\|powerdown\|reboot/);

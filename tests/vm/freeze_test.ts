@@ -64,7 +64,7 @@ Deno.test("file systems are frozen and thawed by the compiled agent", async (t) 
       equal(await freeze(agent), 3);
       equal(await status(agent), "frozen");
       deepEqual(await node.stoppedWriters(), ["/system/state", "/var", "/var/mnt/data"]);
-      // Reading goes on.
+      // Reading continues.
       await node.run(`cat ${ROOT}/var/progress | wc -c; ls ${ROOT}/var/mnt/data; df ${ROOT}/var`);
       const info = await agent.execute("guest-info") as {
         supported_commands: { name: string; enabled: boolean }[];

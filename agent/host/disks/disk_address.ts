@@ -30,7 +30,7 @@ export interface DiskAddress {
   readonly device: string;
 }
 
-/** What the path in sysfs tells of the way to a disk. */
+/** What the path in sysfs says about the way to a disk. */
 interface Attachment {
   readonly pciController?: PciAddress;
   readonly busType: DiskBus;

@@ -1,7 +1,7 @@
 import type { BlockDevice } from "./block_devices.ts";
 import type { KernelFiles } from "../../linux/kernel_files.ts";
 
-// More disks than a machine has at a time: those that are gone are not kept for ever.
+// More disks than a machine has at a time: those that are gone are not kept forever.
 const MOST_DISKS = 1024;
 
 /**

@@ -5,7 +5,7 @@ import { DiskSerials } from "./disk_serials.ts";
 import { KernelFiles } from "../../linux/kernel_files.ts";
 import { Libc } from "../../linux/libc.ts";
 
-Deno.test("a disk is asked for its serial number once, another one at its place anew", async () => {
+Deno.test("a disk is asked for its serial number once, another one at its place again", async () => {
   await using directory = await TemporaryDirectory.create();
   using libc = new Libc();
   const files = new KernelFiles(libc);

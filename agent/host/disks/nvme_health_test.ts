@@ -29,7 +29,7 @@ Deno.test("every field is read from its place", () => {
   });
 });
 
-Deno.test("what is no NVMe disk tells no health", async () => {
+Deno.test("what is not an NVMe disk tells no health", async () => {
   await using directory = await TemporaryDirectory.create();
   using libc = new Libc();
   const file = await directory.write("file", "");

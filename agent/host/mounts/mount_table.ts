@@ -13,7 +13,7 @@ export interface Mount {
   readonly path: string;
   /** The directory of the file system that is mounted: `/`, or another for a bind mount. */
   readonly root: string;
-  /** What holds the file system; major 0 when that is no block device. */
+  /** What holds the file system; major 0 when that is not a block device. */
   readonly device: DeviceNumber;
   readonly fileSystemType: string;
   /** What was mounted, such as `/dev/vda6`. */
@@ -57,7 +57,7 @@ const PLACE_SIZE = 4;
  *
  * @param rootfs what is `/` on the host, without symbolic links
  * @param wanted which of them to give. A mount that is not asked for hides others all the same, and the
- *   first one of each device is given in any case: it tells the order in which devices were mounted
+ *   first one of each device is given in any case: it reports the order in which devices were mounted
  * @param mountinfo the table; another one in tests
  * @throws LibcError when the table cannot be read
  */
@@ -95,7 +95,7 @@ export interface MountedTree {
 }
 
 /**
- * The mount at a path itself, the topmost one; undefined when the path is no mount point.
+ * The mount at a path itself, the topmost one; undefined when the path is not a mount point.
  *
  * @param path without symbolic links
  * @param mountinfo the table; another one in tests

@@ -29,7 +29,7 @@ const ORGANIZATION = "55040a";
 /**
  * Reads the first certificate of a PEM text.
  *
- * @throws CertificateError when there is none, or it is no X.509 certificate.
+ * @throws CertificateError when there is none, or it is not an X.509 certificate.
  */
 export function readCertificate(pem: string): Certificate {
   const block = parsePem(pem).find((candidate) => candidate.label === "CERTIFICATE");
@@ -40,7 +40,7 @@ export function readCertificate(pem: string): Certificate {
 /**
  * Reads a certificate in DER.
  *
- * @throws CertificateError when the bytes are no X.509 certificate.
+ * @throws CertificateError when the bytes are not an X.509 certificate.
  */
 export function readCertificateDer(der: Uint8Array): Certificate {
   try {
@@ -85,7 +85,7 @@ function readTime(element: { tag: number; content: Uint8Array } | undefined): Da
     : undefined;
   if (digits === undefined) throw new CertificateError("there is no Time where one must be");
   const time = new Date(digits.replace(/(....)(..)(..)(..)(..)(..)Z/, "$1-$2-$3T$4:$5:$6Z"));
-  if (Number.isNaN(time.getTime())) throw new CertificateError(`${text} is no time`);
+  if (Number.isNaN(time.getTime())) throw new CertificateError(`${text} is not a time`);
   return time;
 }
 

@@ -1,4 +1,4 @@
-import type { Publish } from "../../activity/activity.ts";
+import type { CredentialsSource, Publish } from "../../activity/activity.ts";
 import { CertificateError, readCertificate, readCertificateDer } from "./certificate.ts";
 import { formatPem, parsePem } from "./pem.ts";
 import { describeKeyType, PrivateKeyError, readPrivateKey } from "./private_key.ts";
@@ -18,6 +18,7 @@ export interface Credentials {
   readonly roles: readonly string[];
   readonly notBefore: Date;
   readonly notAfter: Date;
+  readonly source: CredentialsSource;
   /** Name of the context that they are from. */
   readonly context: string;
   /** The kind of the key, such as `Ed25519`. */
@@ -35,9 +36,9 @@ export async function readCredentials(
   context: string | undefined,
   publish: Publish,
 ): Promise<Credentials> {
-  const source = await isDirectory(path) ? "serviceAccount" : "talosconfig";
+  const source: CredentialsSource = await isDirectory(path) ? "serviceAccount" : "talosconfig";
   try {
-    const credentials = await readContext(path, context);
+    const credentials = { ...await readContext(path, context), source };
     const expires = credentials.notAfter.getTime() / 1000;
     publish({ kind: "credentials", source, expires, error: undefined });
     return credentials;
@@ -53,12 +54,15 @@ async function isDirectory(path: string): Promise<boolean> {
   try {
     return (await Deno.stat(path)).isDirectory;
   } catch {
-    // Reading it tells what is wrong.
+    // Reading it reports what is wrong.
     return false;
   }
 }
 
-async function readContext(path: string, context: string | undefined): Promise<Credentials> {
+async function readContext(
+  path: string,
+  context: string | undefined,
+): Promise<Omit<Credentials, "source">> {
   const config = await readTalosconfig(path, context);
   const fail = (field: string, error: unknown): never => {
     if (!(error instanceof CertificateError) && !(error instanceof PrivateKeyError)) throw error;

@@ -1,4 +1,4 @@
-/** What `readDer` throws when the bytes are no complete DER (X.690) element. */
+/** What `readDer` throws when the bytes are not a complete DER (X.690) element. */
 export class DerError extends Error {
   override readonly name = "DerError";
 }

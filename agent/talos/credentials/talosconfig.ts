@@ -75,7 +75,7 @@ export async function parseTalosconfig(
   };
   if (text.trim() === "") fail("it is empty");
   const document = await parseYaml(text, fail);
-  if (!isRecord(document)) return fail("it is no talosconfig: no mapping at its top");
+  if (!isRecord(document)) return fail("it is not a talosconfig: no mapping at its top");
   const contexts = document["contexts"];
   if (!isRecord(contexts) || Object.keys(contexts).length === 0) {
     return fail("it has no contexts");
@@ -91,7 +91,7 @@ export async function parseTalosconfig(
   }
   const inContext: Fail = (fact, remedy) =>
     fail(`context ${JSON.stringify(name)}: ${fact}`, remedy);
-  if (!isRecord(chosen)) return inContext("it is no mapping");
+  if (!isRecord(chosen)) return inContext("it is not a mapping");
   return {
     context: name,
     endpoints: readEndpoints(chosen, inContext),
@@ -126,13 +126,13 @@ function readEndpoints(
   fail: Fail,
 ): string[] {
   const list = context["endpoints"] ?? [];
-  if (!Array.isArray(list)) return fail("endpoints is no list");
+  if (!Array.isArray(list)) return fail("endpoints is not a list");
   // `target` is what talosconfig had before it knew of several endpoints.
   const target = context["target"];
   return [...list, ...(target === undefined || target === null ? [] : [target])].map((entry) =>
     typeof entry === "string" && entry.trim() !== ""
       ? entry.trim()
-      : fail("an endpoint is no text, or empty")
+      : fail("an endpoint is not text, or empty")
   );
 }
 
@@ -148,7 +148,7 @@ function readPem(
   const text = new TextDecoder().decode(bytes);
   const wanted = field === "key" ? "PRIVATE KEY" : "CERTIFICATE";
   if (!parsePem(text).some((block) => block.label.endsWith(wanted))) {
-    return fail(`${field} is base64 of something that is no PEM ${wanted} (half written?)`);
+    return fail(`${field} is base64 of something that is not a PEM ${wanted} (half written?)`);
   }
   return text;
 }

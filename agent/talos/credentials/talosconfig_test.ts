@@ -80,16 +80,16 @@ for (
     ["no context chosen", "contexts: {a: {}, b: {}}", undefined, /--talos-context.*: a, b$/],
     ["an unknown context", "contexts: {a: {}, b: {}}", "c", /no context "c";.*can be: a, b$/],
     ["a context of every object", "contexts: {a: {}}", "toString", /no context "toString"/],
-    ["a context that is a text", "contexts: {a: b}", "a", /it is no mapping/],
+    ["a context that is a text", "contexts: {a: b}", "a", /it is not a mapping/],
     ["no crt", contextText({ crt: "" }), undefined, /"c": crt is missing/],
     ["no key", contextText({ key: undefined }), undefined, /"c": key is missing/],
     ["bad base64", contextText({ crt: "%%%" }), undefined, /crt is not base64/],
     ["base64 that is a number", contextText({ key: 7 }), undefined, /key is not base64/],
     [
-      "a ca that is no PEM",
+      "a ca that is not PEM",
       contextText({ ca: btoa("x") }),
       undefined,
-      /ca is base64 of .* no PEM CERTIFICATE/,
+      /ca is base64 of .* not a PEM CERTIFICATE/,
     ],
     [
       "a key that is a certificate",
@@ -97,8 +97,8 @@ for (
       undefined,
       /key/,
     ],
-    ["endpoints that are a text", contextText({ endpoints: "a" }), undefined, /no list/],
-    ["an endpoint that is a list", contextText({ endpoints: [[1]] }), undefined, /no text/],
+    ["endpoints that are a text", contextText({ endpoints: "a" }), undefined, /not a list/],
+    ["an endpoint that is a list", contextText({ endpoints: [[1]] }), undefined, /not text/],
     ["an alias to nothing", "context: *a", undefined, /not valid YAML/],
   ] as const
 ) {

@@ -277,7 +277,7 @@ Deno.test("answers that are none", async (t) => {
       ...protocol,
       text: /no node's reply/,
     }],
-    ["a message that is no protobuf", { fault: "body", hex: "00000000020aff" }, {
+    ["a message that is not protobuf", { fault: "body", hex: "00000000020aff" }, {
       ...protocol,
       text: /cannot be decoded/,
     }],

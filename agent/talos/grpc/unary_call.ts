@@ -91,7 +91,7 @@ function readRefusal(
     return {
       failure: "protocol",
       code: grpcCode(response.status === 200 ? "UNKNOWN" : httpCodeName(response.status)),
-      text: `HTTP ${response.status} of type ${JSON.stringify(type)} is no gRPC answer`,
+      text: `HTTP ${response.status} of type ${JSON.stringify(type)} is not a gRPC reply`,
       mayHaveHappened: false,
     };
   }

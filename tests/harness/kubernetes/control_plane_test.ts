@@ -24,7 +24,7 @@ Deno.test("a control plane: serves, gives tokens, and leaves nothing", async (t)
       );
       assert.equal(review.status.user.username, "system:serviceaccount:default:default");
     });
-    await t.step("a command that fails tells why", async () => {
+    await t.step("a command that fails reports why", async () => {
       await assert.rejects(controlPlane.kubectl(["get", "node", "nowhere"]), /not found/);
     });
     await t.step("its kubeconfig for guests names the host as they see it", async () => {

@@ -90,7 +90,7 @@ export async function render(rendering: Rendering): Promise<string> {
 /**
  * The objects in a text of YAML documents; empty documents are none.
  *
- * @throws {Error} if a document is no YAML or no object of Kubernetes.
+ * @throws {Error} if a document is not YAML or not a Kubernetes object.
  */
 export function parseObjects(text: string): KubernetesObject[] {
   const objects: KubernetesObject[] = [];

@@ -54,7 +54,7 @@ export class ControlShell implements AsyncDisposable {
     await withDeadline(this.#ready.promise, timeoutMs, () => "the guest's control shell");
   }
 
-  /** To be called before the guest starts anew: `waitReady` waits for the next start then. */
+  /** To be called before the guest starts again: `waitReady` waits for the next start then. */
   expectRestart(): void {
     this.#ready = Promise.withResolvers();
     this.#ready.promise.catch(() => {});

@@ -40,7 +40,7 @@ export const FILE_SYSTEMS: readonly GuestFileSystem[] = [STATE, VAR, DATA];
 
 const SLOW = { timeoutMs: 30_000 };
 
-/** Appends to a file and brings it to the disk, for ever. */
+/** Appends to a file and brings it to the disk, forever. */
 const WRITER = `#!/bin/sh
 while echo x >>"$1/progress" && sync "$1/progress"; do usleep 50000; done
 `;

@@ -106,7 +106,7 @@ export class GuestAgentClient implements AsyncDisposable {
   /**
    * The next line as the object that it must be, without a 0xFF before it.
    *
-   * @throws {SyntaxError} if it is no JSON.
+   * @throws {SyntaxError} if it is not JSON.
    */
   async receiveReply(options: TimeoutOptions = {}): Promise<Readonly<Record<string, unknown>>> {
     return parseReply(await this.receiveLine(options));
@@ -126,7 +126,7 @@ function request(command: string, args?: GuestAgentArguments): string {
 function parseReply(line: Uint8Array): Readonly<Record<string, unknown>> {
   const text = new TextDecoder().decode(line[0] === SENTINEL ? line.subarray(1) : line);
   const reply = parseExactJson(text);
-  if (!isRecord(reply)) throw new Error(`the agent's reply is no JSON object: ${text}`);
+  if (!isRecord(reply)) throw new Error(`the agent's reply is not a JSON object: ${text}`);
   return reply;
 }
 

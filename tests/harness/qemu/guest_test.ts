@@ -92,7 +92,7 @@ Deno.test("a guest with the stock agent", async (t) => {
     deepEqual(await agent.execute("guest-ping"), {});
   });
 
-  await t.step("a reset brings up everything anew", async () => {
+  await t.step("a reset brings up everything again", async () => {
     await guest.run("touch /etc/before-the-reset");
     await guest.reset();
     equal((await guest.run("ls /etc/before-the-reset")).status, 1);

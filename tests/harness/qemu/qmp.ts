@@ -50,7 +50,7 @@ export class QmpClient implements AsyncDisposable {
   /**
    * Connects, trying again until QEMU listens, and negotiates. Default 10 seconds.
    *
-   * @throws {Error} if nobody listens or the other side is no QEMU.
+   * @throws {Error} if nobody listens or the other side is not QEMU.
    */
   static async connect(path: string, options: ConnectOptions = {}): Promise<QmpClient> {
     const { timeoutMs = 10_000 } = options;
@@ -167,7 +167,7 @@ const FOREVER = 2 ** 31 - 1;
 
 function decode(line: Uint8Array): Readonly<Record<string, unknown>> {
   const message = parseExactJson(new TextDecoder().decode(line));
-  if (!isRecord(message)) throw new Error("QMP sent something that is no JSON object");
+  if (!isRecord(message)) throw new Error("QMP sent something that is not a JSON object");
   return message;
 }
 

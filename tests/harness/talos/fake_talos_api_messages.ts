@@ -61,7 +61,7 @@ export interface TalosCall {
   readonly time: string;
   /** The roles of the client's certificate, where the API tells them. */
   readonly roles?: readonly string[];
-  /** False when the role check refused it, where the API tells that. */
+  /** False when the role check refused it, where the API reports that. */
   readonly allowed?: boolean;
 }
 

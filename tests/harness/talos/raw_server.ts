@@ -61,7 +61,7 @@ export async function saySilent(connection: Deno.TcpConn): Promise<void> {
   while (await connection.read(bytes) !== null);
 }
 
-/** Reads once, then answers with a text that is no TLS. */
+/** Reads once, then answers with a text that is not TLS. */
 export async function sayPlainHttp(connection: Deno.TcpConn): Promise<void> {
   await connection.read(new Uint8Array(4096));
   await connection.write(new TextEncoder().encode("HTTP/1.1 400 Bad Request\r\n\r\n"));
