@@ -20,8 +20,9 @@ export class FaultError extends Error implements Fault {
   }
 }
 
-/** A fault as a sentence without a full stop; undefined for none. */
+/** A fault as a sentence without a full stop. */
 export function faultSentence(fault: Fault): string;
+/** As above; undefined for none. */
 export function faultSentence(fault: Fault | undefined): string | undefined;
 export function faultSentence(fault: Fault | undefined): string | undefined {
   if (fault?.remedy === undefined) return fault?.fact;

@@ -45,6 +45,12 @@ const SUITES: readonly Suite[] = [
     command: ["deno", "check", "agent", "tests", "bench", "scripts"],
   },
   {
+    name: "architecture",
+    quick: true,
+    parts: [],
+    command: ["deno", ...TEST, "tests/architecture"],
+  },
+  {
     name: "generated",
     quick: true,
     parts: ["protoc"],

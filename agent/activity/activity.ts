@@ -1,6 +1,6 @@
-import type { FreezeState } from "../freeze/freeze_state.ts";
+import type { FreezeState } from "./freeze_state.ts";
 import { messageOf } from "../fault.ts";
-import type { ThawReason } from "../freeze/thaw_reason.ts";
+import type { ThawReason } from "./thaw_reason.ts";
 import type { CommandFamily } from "./command_family.ts";
 import type { Log } from "../log/log.ts";
 

@@ -2,7 +2,7 @@ import { messageOf } from "../fault.ts";
 import { FaultError } from "../fault.ts";
 import type { DeviceNumber } from "../linux/file_status.ts";
 import { Errno, LibcError } from "../linux/libc.ts";
-import type { Mount } from "../host/mounts/mount_table.ts";
+import type { Mount } from "./mount.ts";
 import type { Log } from "../log/log.ts";
 import type { FileSystemCalls } from "./file_system_calls.ts";
 import type { MarkedDevices } from "./freeze_marker.ts";

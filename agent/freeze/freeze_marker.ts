@@ -1,5 +1,5 @@
 import type { DeviceNumber } from "../linux/file_status.ts";
-import type { Mount } from "../host/mounts/mount_table.ts";
+import type { Mount } from "./mount.ts";
 
 /** What a marker says was to be frozen: these devices, or, left by qemu-ga, whatever is mounted. */
 export type MarkedDevices = readonly DeviceNumber[] | "all";

@@ -1,4 +1,4 @@
-import type { Mount } from "../host/mounts/mount_table.ts";
+import type { Mount } from "./mount.ts";
 
 /**
  * The mounts whose freeze stops Kubernetes. They are frozen last, in this order, and thawed first: an
@@ -16,7 +16,7 @@ const LOOP = 7;
  *
  * @param mounts in mount order
  */
-export function freezeOrder(mounts: readonly Mount[]): Mount[] {
+export function freezeOrder<M extends Mount>(mounts: readonly M[]): M[] {
   const rank = ({ mountPoint, device }: Mount): number =>
     // Frozen after the file system that holds its file, a loop device could write nothing any more.
     device.major === LOOP ? -1 : LAST.indexOf(mountPoint);

@@ -1,6 +1,6 @@
-import type { FreezeState } from "./freeze_state.ts";
+import type { FreezeState } from "../activity/freeze_state.ts";
 import { messageOf } from "../fault.ts";
-import type { Mount } from "../host/mounts/mount_table.ts";
+import type { Mount } from "./mount.ts";
 import type { Publish } from "../activity/activity.ts";
 import type { Log } from "../log/log.ts";
 import type { FileSystemCalls } from "./file_system_calls.ts";
@@ -10,7 +10,8 @@ import { freezeOrder } from "./freeze_order.ts";
 import type { FsfreezeHook } from "./fsfreeze_hook.ts";
 import type { GuardLock } from "./guard_lock.ts";
 import { describeLapse, type LastFreeze, type LastFreezeFile } from "./last_freeze.ts";
-import { THAWED_BY, type ThawReason } from "./thaw_reason.ts";
+import { type ThawReason } from "../activity/thaw_reason.ts";
+import { THAWED_BY } from "./thaw_explanation.ts";
 
 /** How long to wait before a thaw that failed is tried again. */
 const RETRY_MS = 5000;

@@ -4,7 +4,7 @@ import { FileSystemSet, type FileSystemSetOptions } from "./file_system_set.ts";
 import type { FoundMarker, MarkedFreeze } from "./freeze_marker.ts";
 import type { Pausable } from "./freezer.ts";
 import type { LastFreezeFile } from "./last_freeze.ts";
-import { THAWED_BY } from "./thaw_reason.ts";
+import { THAWED_BY } from "./thaw_explanation.ts";
 
 /** How long after its deadline a freeze may last before the guard ends it. */
 const MARGIN_MS = 4_000;

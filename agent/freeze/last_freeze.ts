@@ -1,4 +1,5 @@
-import { reasonOfLapse, THAW_REASONS, type ThawReason } from "./thaw_reason.ts";
+import { THAW_REASONS, type ThawReason } from "../activity/thaw_reason.ts";
+import { reasonOfLapse } from "./thaw_explanation.ts";
 
 /** A freeze that has ended. */
 export interface LastFreeze {

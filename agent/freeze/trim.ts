@@ -2,7 +2,7 @@ import type { Publish } from "../activity/activity.ts";
 import type { Log } from "../log/log.ts";
 import type { FileSystemCalls, TrimmedBytes } from "./file_system_calls.ts";
 import { Errno, LibcError } from "../linux/libc.ts";
-import type { Mount } from "../host/mounts/mount_table.ts";
+import type { Mount } from "./mount.ts";
 
 /** What came of trimming one file system. */
 export interface TrimResult {

@@ -33,6 +33,8 @@ const PROCESS_SYMBOLS = {
 
 /** Which output is kept; `merged` is both in the order of writing. The rest goes to `/dev/null`. */
 export const CAPTURE_MODES = ["none", "stdout", "stderr", "separated", "merged"] as const;
+
+/** One of `CAPTURE_MODES`. */
 export type CaptureMode = (typeof CAPTURE_MODES)[number];
 
 /** A program to run. */

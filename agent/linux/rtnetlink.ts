@@ -1,6 +1,6 @@
 import type { Steps } from "../steps.ts";
 import { decodeText } from "./decode_text.ts";
-import { formatIpv4, formatIpv6 } from "../host/network/ip_address.ts";
+import { formatIpv4, formatIpv6 } from "./ip_address.ts";
 import { type Libc, LibcError } from "./libc.ts";
 
 const SOCKET_SYMBOLS = {

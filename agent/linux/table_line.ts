@@ -1,5 +1,5 @@
 import { decodeText } from "./decode_text.ts";
-import { formatIpv6 } from "../host/network/ip_address.ts";
+import { formatIpv6 } from "./ip_address.ts";
 import { readDecimal, readHex } from "./number_text.ts";
 
 const TAB = 0x09;

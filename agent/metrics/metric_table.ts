@@ -1,5 +1,5 @@
 import { FREEZE_OUTCOMES, PORT_STATES, POWER_OUTCOMES } from "../activity/activity.ts";
-import { THAW_REASONS } from "../freeze/thaw_reason.ts";
+import { THAW_REASONS } from "../activity/thaw_reason.ts";
 import { COMMAND_FAMILIES } from "../activity/command_family.ts";
 
 /** What a label can be: these values, or those that a sentence tells. Never what a client sends. */

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { checkProperty } from "../../../tests/harness/property.ts";
+import { checkProperty } from "../../tests/harness/property.ts";
 import { formatIpv4, formatIpv6 } from "./ip_address.ts";
-import { Libc } from "../../linux/libc.ts";
+import { Libc } from "./libc.ts";
 
 const SYMBOLS = {
   inet_ntop: { parameters: ["i32", "buffer", "buffer", "u32"], result: "pointer" },
