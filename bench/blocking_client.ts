@@ -34,10 +34,20 @@ export class BlockingClient implements Disposable {
 
   /** Runs a command without arguments. The text is the answer's first kilobyte. */
   ask(command: string): { readonly milliseconds: number; readonly text: string } {
+    return this.exchange(new TextEncoder().encode(`{"execute":"${command}"}\n`));
+  }
+
+  /** Sends a request and waits for its answer. The agent must read the whole of it before it answers. */
+  exchange(request: Uint8Array<ArrayBuffer>): {
+    readonly milliseconds: number;
+    readonly text: string;
+  } {
     const { read, write } = this.#libc.frequent;
-    const request = new TextEncoder().encode(`{"execute":"${command}"}\n`);
     const start = performance.now();
-    this.#libc.check(write(this.#fd, request, BigInt(request.length)), "write");
+    for (let sent = 0; sent < request.length;) {
+      const rest = request.subarray(sent);
+      sent += this.#libc.check(write(this.#fd, rest, BigInt(rest.length)), "write");
+    }
     let text: string | undefined;
     for (;;) {
       const length = read(this.#fd, this.#buffer, BigInt(this.#buffer.length));

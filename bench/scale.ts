@@ -2,6 +2,7 @@
 import { freePort } from "../tests/harness/free_port.ts";
 import { TemporaryDirectory } from "../tests/harness/temporary_directory.ts";
 import { BlockingClient } from "./blocking_client.ts";
+import type { Exchange } from "./exchange_worker.ts";
 import { httpReady } from "./http_ready.ts";
 import { LocalAgent } from "./local_agent.ts";
 import { RawClient } from "./raw_client.ts";
@@ -12,10 +13,15 @@ const COMMANDS = [
   ["guest-network-get-interfaces", "250 pairs of veth"],
   ["guest-network-get-route", "2,000 routes"],
 ] as const;
-/** It is read whole, and refused. */
-const LARGE_REQUEST = `{"execute":"guest-ping","arguments":{"text":"${
-  "\\n\\u00e9x".repeat(7 * 1024 * 1024 / 9)
-}"}}\n`;
+const MEBIBYTE = 1024 * 1024;
+/** Each is read whole; the first is refused, the second comes back. */
+const LARGE_REQUESTS = [
+  [
+    "7 MiB full of escapes",
+    `{"execute":"guest-ping","arguments":{"text":"${"\\n\\u00e9x".repeat(7 * MEBIBYTE / 9)}"}}\n`,
+  ],
+  ["7 MiB as an id", `{"execute":"guest-ping","id":"${"x".repeat(7 * MEBIBYTE)}"}\n`],
+] as const;
 const ROUNDS = 60;
 const LOOP_ROUNDS = 9;
 const PAUSE_MS = 1;
@@ -57,29 +63,43 @@ function measureTimes(ours: BlockingClient, peer: BlockingClient): readonly Row[
   });
 }
 
-/** The longest wait for an answer over HTTP while a request is read and run, in milliseconds. */
+/** The longest wait for an answer over HTTP while a request is read, run and answered, in milliseconds. */
 async function measureLoop(
   agent: LocalAgent,
   url: string,
   request: string,
 ): Promise<number> {
-  using client = await RawClient.connect(agent.socket);
-  const waits: number[] = [];
-  for (let round = 0; round < LOOP_ROUNDS; round++) {
-    const answered = client.send(request).then(() => client.receiveLine());
-    let isAnswered = false;
-    void answered.finally(() => isAnswered = true);
-    let longest = 0;
-    while (!isAnswered) {
-      const asked = performance.now();
-      await (await fetch(url)).text();
-      longest = Math.max(longest, performance.now() - asked);
-      await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+  const exchange: Exchange = {
+    socket: agent.socket,
+    request: new TextEncoder().encode(request),
+  };
+  const worker = new Worker(import.meta.resolve("./exchange_worker.ts"), { type: "module" });
+  try {
+    const waits: number[] = [];
+    // The first round loads the worker.
+    for (let round = 0; round <= LOOP_ROUNDS; round++) {
+      const { promise: answered, resolve, reject } = Promise.withResolvers<void>();
+      let isAnswered = false;
+      worker.onmessage = () => {
+        isAnswered = true;
+        resolve();
+      };
+      worker.onerror = ({ message }) => reject(new Error(message));
+      worker.postMessage(exchange);
+      let longest = 0;
+      while (!isAnswered) {
+        const asked = performance.now();
+        await (await fetch(url)).text();
+        longest = Math.max(longest, performance.now() - asked);
+        await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+      }
+      await answered;
+      if (round > 0) waits.push(longest);
     }
-    await answered;
-    waits.push(longest);
+    return median(waits);
+  } finally {
+    worker.terminate();
   }
-  return median(waits);
 }
 
 async function measure(ours: string, peer: string): Promise<readonly Row[]> {
@@ -116,12 +136,14 @@ async function measure(ours: string, peer: string): Promise<readonly Row[]> {
         must: { most: 20 },
       }));
     }
-    rows.push(measuredRow({
-      what: "event loop during a request of 7 MiB full of escapes",
-      unit: "ms",
-      ours: await measureLoop(watchedAgent, url, LARGE_REQUEST),
-      must: { most: 20 },
-    }));
+    for (const [what, request] of LARGE_REQUESTS) {
+      rows.push(measuredRow({
+        what: `event loop during a request of ${what}`,
+        unit: "ms",
+        ours: await measureLoop(watchedAgent, url, request),
+        must: { most: 20 },
+      }));
+    }
     await run("bench/crowd", directory.path, "more");
     for (const [command] of COMMANDS) {
       for (let round = 0; round < LOOP_ROUNDS; round++) ourClient.ask(command);

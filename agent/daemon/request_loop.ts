@@ -23,11 +23,12 @@ const LATE = Symbol("the command takes long");
 const ABANDONED = Symbol("the client does not wait any more");
 
 /**
- * So long parts of a long string are read before others have a turn. Of other messages only the whole is
- * long: in a turn V8 begins to look for garbage, and keeps all that is made until it is done, 30 MiB of an
- * object with 30,000 members.
+ * So long parts of a long string are read, or pieces of a reply sent, before others have a turn: a request over
+ * HTTP takes three or four of them. A message of many values, of which memory allows some 30,000, is read in
+ * one go where memory is limited: in a turn V8 begins to look for garbage, and keeps all that is made until it
+ * is done, 30 MiB of an object with 30,000 members.
  */
-const TURN_MS = 5;
+const TURN_MS = 2;
 
 /**
  * Serves a channel until it is disposed of: one session after the other, one request after the other,
@@ -82,12 +83,16 @@ export async function serve<Context>(
 /** Sends a reply as far as its client takes it, and gives how many bytes these are. */
 async function send(reply: Reply, session: Session, log: Log): Promise<number> {
   let bytes = 0;
+  let turn = performance.now() + TURN_MS;
   for await (const piece of reply instanceof Uint8Array ? [reply] : reply) {
     if (!await session.write(piece)) {
       log.debug("reply dropped, the client has left", { bytes });
       break;
     }
     bytes += piece.length;
+    if (performance.now() < turn) continue;
+    await nextTurn();
+    turn = performance.now() + TURN_MS;
   }
   return bytes;
 }
@@ -109,6 +114,8 @@ class SessionInput<Context> {
   readonly #dispatcher: Dispatcher<Context>;
   readonly #received: Received<Context>[] = [];
   #reading: Promise<number> | undefined;
+  // Whether there is memory enough for what V8 keeps while others have a turn.
+  readonly #isUnlimited: boolean;
   #turnMs = 0;
 
   constructor(
@@ -120,6 +127,7 @@ class SessionInput<Context> {
     this.#dispatcher = dispatcher;
     this.client = session.client;
     this.#stream = new JsonMessageStream(limits);
+    this.#isUnlimited = limits.reason === undefined;
     this.#session = session;
     this.#publish = publish;
   }
@@ -164,8 +172,8 @@ class SessionInput<Context> {
     for (const message of this.#stream.feed(bytes)) {
       this.#received.push({ message, request: this.#dispatcher.parse(message) });
     }
-    const isInString = this.#stream.isInLongString;
-    this.#turnMs = isInString ? this.#turnMs + performance.now() - start : 0;
+    const isLong = this.#stream.isInLongString || (this.#isUnlimited && this.#stream.isInMessage);
+    this.#turnMs = isLong ? this.#turnMs + performance.now() - start : 0;
     if (this.#turnMs >= TURN_MS) {
       this.#turnMs = 0;
       await nextTurn();

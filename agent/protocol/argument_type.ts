@@ -81,6 +81,12 @@ export function unsignedInteger(): ArgumentType<bigint> {
   };
 }
 
+/**
+ * Texts that are not data, such as paths and arguments of programs, are for the kernel, which takes no more than
+ * this for all arguments of a program together (execve(2)).
+ */
+const LONGEST_TEXT = 2 * 1024 * 1024;
+
 /** QAPI `str`. */
 export function string(): ArgumentType<string> {
   return {
@@ -203,8 +209,11 @@ export function checkMembers<D extends ArgumentDeclarations>(
 
 function checkText(value: JsonValue, path: string): string {
   if (typeof value === "string") return value;
-  if (value instanceof LongString) return value.toString();
-  throw wrongType(path, "string");
+  if (!(value instanceof LongString)) throw wrongType(path, "string");
+  if (value.length <= LONGEST_TEXT) return value.toString();
+  throw new QapiError(
+    `Parameter '${path}' is too long: ${value.length} bytes, and a text can have ${LONGEST_TEXT}`,
+  );
 }
 
 function branchOf<N, B, S>(

@@ -96,6 +96,11 @@ export class JsonMessageStream implements TokenSink {
     return this.#longString !== undefined;
   }
 
+  /** Whether what was fed last ends within a message. */
+  get isInMessage(): boolean {
+    return this.#tokenCount > 0;
+  }
+
   /** Takes the next bytes and returns the messages that they complete; the chunk may be reused. */
   feed(chunk: Uint8Array): JsonMessage[] {
     this.#lexer.feed(chunk);

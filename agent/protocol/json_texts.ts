@@ -63,7 +63,7 @@ function* valueTexts(
   } else if (typeof value === "object" && value !== null) {
     yield "{";
     open.push({ rest: Object.entries(value).values(), end: "}", isFirst: true });
-  } else yield writeJson(value);
+  } else yield typeof value === "number" ? writeJson(value) : `${value}`;
 }
 
 function* itemsOf(array: JsonArray): Generator<readonly [undefined, JsonValue], void, undefined> {
@@ -72,7 +72,7 @@ function* itemsOf(array: JsonArray): Generator<readonly [undefined, JsonValue], 
 
 function* stringTexts(text: string): Generator<string, void, undefined> {
   if (text.length <= CHARACTERS_A_PIECE) {
-    yield writeJson(text);
+    yield `"${escapeJson(text)}"`;
     return;
   }
   yield '"';

@@ -50,6 +50,12 @@ export class LongString implements Disposable {
     }
   }
 
+  /** The first thousands of characters, for an error. */
+  beginning(): string {
+    const [first = ""] = this.pieces();
+    return first;
+  }
+
   /** The whole text, which takes the place of the bytes. */
   toString(): string {
     if (this.#text === undefined) {

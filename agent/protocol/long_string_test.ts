@@ -51,4 +51,7 @@ Deno.test("every type of an argument takes a long string for the string that it 
   const either = alternate("A", { boolean: boolean(), string: string() });
   assert.equal(either.check(long, "a"), "x".repeat(100_000));
   assert.equal(isJsonObject(long), false);
+  using longer = longString("x".repeat(2 * 1024 * 1024 + 1));
+  assert.throws(() => string().check(longer, "a.b"), /^QapiError: Parameter 'a.b' is too long/);
+  assert.equal(longer.wasDecoded, false);
 });

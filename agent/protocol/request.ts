@@ -46,7 +46,8 @@ export function parseRequest<Context>(
       if (typeof member !== "string" && !(member instanceof LongString)) {
         return refusal(id, new QapiError("QMP input member 'execute' must be a string"));
       }
-      name = member.toString();
+      // No command has so long a name: what an error shows of it is enough.
+      name = member instanceof LongString ? member.beginning() : member;
     } else if (key === "arguments") {
       if (!isJsonObject(member)) {
         return refusal(id, new QapiError("QMP input member 'arguments' must be an object"));
