@@ -1,4 +1,4 @@
-/** What a measurement must be; without either limit it is enough that there is one. */
+/** What a measurement must be; without a limit it is told for comparison. */
 export interface Limit {
   /** At most so many times the peer. */
   readonly times?: number;
@@ -94,5 +94,5 @@ function formatLimit({ must, unit, met }: Row): string {
   if (met === "skipped") return "-";
   if (must.times !== undefined) return `<= ${must.times.toFixed(1)} x`;
   if (must.most !== undefined) return must.most === 0 ? "0" : `<= ${must.most} ${unit}`;
-  return "answered";
+  return "-";
 }

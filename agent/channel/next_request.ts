@@ -3,7 +3,8 @@ import type { DescriptorReadiness } from "../linux/descriptor_readiness.ts";
 // Most clients send the next request as soon as they have been answered, and asking another thread to
 // wait for it takes longer than all the rest of a request; so does waking a processor that sleeps. So
 // the whole process looks for it for a moment, then sleeps for it, and not more often in a row than
-// others can wait.
+// others can wait. It is worth half of a request: a blocking client's guest-ping takes 32 µs instead of 59,
+// guest-get-osinfo 37 instead of 75 (qemu-ga 15 and 22).
 const LOOKS = 100;
 const SLEEP_MS = 1;
 const REQUESTS_IN_ROW = 32;

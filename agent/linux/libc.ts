@@ -149,7 +149,8 @@ export class Libc implements Disposable {
 
   /**
    * Has Deno make machine code of the functions in `frequent`, which takes 2 MiB and more than a
-   * millisecond once, and a third of the time per call from then on.
+   * millisecond once, and a third of the time per call from then on: a blocking client's guest-ping takes
+   * 32 µs instead of 44, guest-get-disks 147 instead of 217.
    */
   compileFrequent(): void {
     if (this.#frequent !== undefined) return;

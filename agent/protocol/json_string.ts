@@ -3,7 +3,6 @@ export class JsonStringError extends Error {
   override readonly name = "JsonStringError";
 }
 
-const SHORT = 64;
 const QUOTE = 0x22;
 const APOSTROPHE = 0x27;
 const SLASH = 0x2f;
@@ -88,11 +87,8 @@ export function resolveEscapes(
  * @param token the token's bytes, quotes included
  */
 export function decodePlainJsonString(token: Uint8Array): string {
-  const text = token.subarray(1, token.length - 1);
   // As UTF-8, of which Deno makes a string without a copy in between.
-  if (text.length >= SHORT) return utf8.decode(text);
-  // A decoder's call costs more than the characters of a command's name.
-  return Reflect.apply(String.fromCharCode, undefined, text);
+  return utf8.decode(token.subarray(1, token.length - 1));
 }
 
 /** A character, and how many bytes it takes where it was read. */

@@ -14,15 +14,16 @@ export function writeJson(value: JsonValue): string {
 }
 
 const FIRST_SIZE = 1024;
-/** From this length on a text is looked at and written by the engine, not character by character. */
+/**
+ * From this length on a text is looked at and written by the engine, not character by character. A call of the
+ * engine costs more than the characters of a key: guest-get-cpustats takes 38 µs instead of 54 (two processors,
+ * a blocking client), guest-get-osinfo 37 instead of 45.
+ */
 const LONG_TEXT = 128;
 const SPACE = 0x20;
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 const DEL = 0x7f;
-const DIGIT_0 = 0x30;
-/** Below it an integer's digits are found by the arithmetic that is fastest. */
-const SMALL_INTEGER = 2 ** 30;
 
 // ASCII without what JSON escapes, and without DEL.
 const PLAIN = /^[ !#-[\]-~]*$/;
@@ -76,7 +77,7 @@ export class JsonWriter implements Disposable {
   /** @throws RangeError for a number that JSON cannot express (NaN, an infinity) */
   write(value: JsonValue): void {
     if (typeof value === "string") this.#string(value);
-    else if (typeof value === "number") this.#number(value);
+    else if (typeof value === "number") this.raw(formatNumber(value));
     else if (value === null || typeof value === "boolean" || typeof value === "bigint") {
       this.raw(`${value}`);
     } else if (isJsonObject(value)) {
@@ -150,27 +151,6 @@ export class JsonWriter implements Disposable {
     this.#reserve(text.length + 1);
     encoder.encodeInto(text, this.#bytes.subarray(this.#length));
     this.#length += text.length;
-  }
-
-  #number(value: number): void {
-    if (value >= 0 && value < SMALL_INTEGER && (value | 0) === value && !Object.is(value, -0)) {
-      this.#smallInteger(value);
-    } else {
-      this.raw(formatNumber(value));
-    }
-  }
-
-  #smallInteger(value: number): void {
-    let digits = 1;
-    for (let rest = value; rest >= 10; rest = (rest / 10) | 0) digits++;
-    this.#reserve(digits);
-    this.#length += digits;
-    let position = this.#length;
-    let rest = value;
-    do {
-      this.#bytes[--position] = DIGIT_0 + rest % 10;
-      rest = (rest / 10) | 0;
-    } while (rest > 0);
   }
 
   #reserve(more: number): void {
