@@ -1,9 +1,7 @@
 import { HOST_TREES } from "../config/host_tree.ts";
-import type { HostRoots } from "../host/host.ts";
-import type { KernelFiles } from "../linux/kernel_files.ts";
+import type { Host } from "../host/host.ts";
 import { type MountedTree, readMountedTree } from "../host/mounts/mount_table.ts";
-import { parseOsRelease } from "../host/os_release.ts";
-import { resolveInRoot } from "../linux/rooted_path.ts";
+import { readOsRelease } from "../host/os_release.ts";
 import { type CheckLine, failed, ok, warning } from "./check_line.ts";
 
 const LATER_MOUNTS = "mount the host's / there with mountPropagation: HostToContainer (rslave)";
@@ -14,19 +12,15 @@ const LATER_MOUNTS = "mount the host's / there with mountPropagation: HostToCont
  *
  * @param mountinfo the mount table of this process; another one in tests
  */
-export function checkHostTrees(
-  files: KernelFiles,
-  roots: HostRoots,
-  mountinfo?: string,
-): CheckLine[] {
-  const { procfs, sysfs, devfs, rootfs } = roots;
-  const release = files.readAttribute(`${procfs}/sys/kernel/osrelease`);
+export function checkHostTrees(host: Host, mountinfo?: string): CheckLine[] {
+  const { files, roots: { procfs, sysfs, devfs, rootfs } } = host;
+  const release = files.readAttribute(host.procPath("sys/kernel/osrelease"));
   const mounted = readMountedTree(files, rootfs, mountinfo);
   return [
     tree("procfs", procfs, "/proc", release === undefined ? undefined : `Linux ${release}`),
-    tree("sysfs", sysfs, "/sys", files.exists(`${sysfs}/class`) ? "" : undefined),
-    tree("devfs", devfs, "/dev", files.exists(`${devfs}/null`) ? "" : undefined),
-    tree("rootfs", rootfs, "/", systemName(files, rootfs)),
+    tree("sysfs", sysfs, "/sys", files.exists(host.sysPath("class")) ? "" : undefined),
+    tree("devfs", devfs, "/dev", files.exists(host.devPath("null")) ? "" : undefined),
+    tree("rootfs", rootfs, "/", systemName(host)),
     ...rootfs === "/" ? ownRoot(mounted) : [propagation(rootfs, mounted)],
   ];
 }
@@ -41,14 +35,9 @@ function tree(name: string, path: string, what: string, found: string | undefine
   );
 }
 
-function systemName(files: KernelFiles, rootfs: string): string | undefined {
-  for (const path of ["/etc/os-release", "/usr/lib/os-release"]) {
-    const text = files.readAttribute(resolveInRoot(files, rootfs, path));
-    if (text === undefined) continue;
-    const { prettyName, name } = parseOsRelease(text);
-    return prettyName ?? name ?? "";
-  }
-  return files.exists(`${rootfs}/etc`) ? "" : undefined;
+function systemName(host: Host): string | undefined {
+  const { prettyName, name } = readOsRelease(host);
+  return prettyName ?? name ?? (host.files.exists(host.rootPath("/etc")) ? "" : undefined);
 }
 
 function ownRoot(mounted: MountedTree | undefined): CheckLine[] {

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { FixtureHost } from "../../tests/harness/fixtures/host.ts";
+import { Host } from "../host/host.ts";
 import type { CheckLine } from "./check_line.ts";
 import { checkHostTrees } from "./host_trees.ts";
 
@@ -12,9 +13,9 @@ const TREES = {
 
 /** The lines by their names, with `/host/root` in the mount table being the fixture's root. */
 async function check(host: FixtureHost, mountinfo: string): Promise<Map<string, CheckLine>> {
-  const { files, roots } = host.context.host;
+  const { roots } = host.context.host;
   await host.plant({ mountinfo: mountinfo.replaceAll("/host/root", roots.rootfs) });
-  const lines = checkHostTrees(files, roots, `${host.path}/mountinfo`);
+  const lines = checkHostTrees(host.context.host, `${host.path}/mountinfo`);
   return new Map(lines.map((line) => [line.name, line]));
 }
 
@@ -55,10 +56,11 @@ Deno.test("a tree that is not mounted is named with its option", async () => {
 
 Deno.test("a container without the host's root is told from a plain machine", async () => {
   await using host = await FixtureHost.create(TREES);
-  const { files, roots } = host.context.host;
+  const { libc, files, roots } = host.context.host;
+  using plain = new Host(libc, files, { ...roots, rootfs: "/" });
   await host.plant({ container: mount(""), plain: "21 1 8:1 / / rw - ext4 /dev/sda1 rw\n" });
   const warnings = (table: string) =>
-    checkHostTrees(files, { ...roots, rootfs: "/" }, `${host.path}/${table}`)
+    checkHostTrees(plain, `${host.path}/${table}`)
       .filter(({ status }) => status === "warning");
   assert.deepEqual(warnings("plain"), []);
   const [line] = warnings("container");

@@ -1,3 +1,6 @@
+import { readBlockDeviceMounts } from "../host/mounts/block_device_mounts.ts";
+import { readHostName } from "../linux/kernel_name.ts";
+import { readOwnAddresses } from "../host/network/interfaces.ts";
 import { checkCapabilities } from "../check/capabilities.ts";
 import { type CheckLine, failed } from "../check/check_line.ts";
 import { messageOf } from "../fault.ts";
@@ -89,6 +92,7 @@ async function checkAll(
     sysfs: config.pathSysfs,
     devfs: config.pathDevfs,
     rootfs: config.pathRootfs,
+    osRelease: config.osRelease,
   };
   using host = new Host(libc, files, roots);
   const selection = { include: config.fsfreezeInclude, exclude: config.fsfreezeExclude };
@@ -96,9 +100,9 @@ async function checkAll(
   let credentials: Credentials | undefined;
   return [
     ...await attempt("port", () => checkPort(libc, files, config)),
-    ...await attempt("host trees", () => checkHostTrees(files, roots)),
+    ...await attempt("host trees", () => checkHostTrees(host)),
     ...await attempt("freeze, trim", () => [
-      checkFileSystems(() => atOnce(host.blockDeviceMounts(selection)), config),
+      checkFileSystems(() => atOnce(readBlockDeviceMounts(host, selection)), config),
       ...checkStateDirectory(libc, files, config),
     ]),
     ...await attempt("capabilities", () => {
@@ -151,7 +155,7 @@ async function askTalos(
     endpoints: config.talosEndpoints,
     timeoutMs: CALL_TIMEOUT_MS,
     signal: new AbortController().signal,
-    hostName: () => host.hostName(),
-    ownAddresses: () => host.ownAddresses(),
+    hostName: () => readHostName(host.libc),
+    ownAddresses: () => readOwnAddresses(host),
   });
 }

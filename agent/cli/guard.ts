@@ -1,3 +1,4 @@
+import { readBlockDeviceMounts } from "../host/mounts/block_device_mounts.ts";
 import { ConfigError } from "../config/config_error.ts";
 import { KernelFileSystemCalls } from "../freeze/file_system_calls.ts";
 import { FreezeMarker } from "../freeze/freeze_marker.ts";
@@ -66,7 +67,7 @@ export async function guard(words: readonly string[]): Promise<number> {
   }
   const guard = new Guard({
     calls: new KernelFileSystemCalls(libc),
-    allMounts: () => atOnce(host.blockDeviceMounts({ include: ["*"], exclude: [] })),
+    allMounts: () => atOnce(readBlockDeviceMounts(host, { include: ["*"], exclude: [] })),
     marker: new FreezeMarker(config.statedir, exists),
     lastFreeze: new LastFreezeFile(config.statedir, exists),
     change: () => watch.change(),

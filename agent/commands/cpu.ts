@@ -1,6 +1,6 @@
-import { type CpuStatistics, parseCpuStatistics } from "../host/cpu_statistics.ts";
+import { type CpuStatistics, readCpuStatistics } from "../host/cpu_statistics.ts";
 import type { Host } from "../host/host.ts";
-import { parseLoadAverage } from "../host/load_average.ts";
+import { readLoadAverage } from "../host/load_average.ts";
 import { readVirtualCpu, readVirtualCpus, switchVirtualCpu } from "../host/virtual_cpus.ts";
 import { array, boolean, integer, optional, required, struct } from "../protocol/argument_type.ts";
 import { defineCommand } from "../protocol/command.ts";
@@ -22,8 +22,8 @@ export const guestGetVcpus = defineCommand({
   arguments: {},
   reply: "value",
   family: "information",
-}, (_values, { host: { libc, files, roots } }: CommandContext) => {
-  const cpus = readVirtualCpus(libc, files, roots.sysfs);
+}, (_values, { host }: CommandContext) => {
+  const cpus = readVirtualCpus(host);
   if (cpus.length === 0) throw new QapiError("guest reported zero VCPUs");
   return cpus.map(({ id, online, canOffline }) => ({
     "logical-id": id,
@@ -65,10 +65,7 @@ export const guestGetCpustats = defineCommand({
   arguments: {},
   reply: "value",
   family: "information",
-}, (_values, { host }: CommandContext) =>
-  parseCpuStatistics(
-    host.files.readText(`${host.roots.procfs}/stat`),
-  ).map(statisticsReply));
+}, (_values, { host }: CommandContext) => readCpuStatistics(host).map(statisticsReply));
 
 /** QAPI guest-get-load. */
 export const guestGetLoad = defineCommand({
@@ -79,18 +76,16 @@ export const guestGetLoad = defineCommand({
   reply: "value",
   family: "information",
 }, (_values, { host }: CommandContext) => {
-  const text = host.files.readText(`${host.roots.procfs}/loadavg`);
-  const load = parseLoadAverage(text);
+  const load = readLoadAverage(host);
   if (load === undefined) throw new QapiError("cannot query load average");
   return { load1m: load.oneMinute, load5m: load.fiveMinutes, load15m: load.fifteenMinutes };
 });
 
 function setVirtualCpu(host: Host, id: bigint, online: boolean): void {
-  const { libc, files, roots: { sysfs } } = host;
-  const cpu = readVirtualCpu(libc, files, sysfs, id);
+  const cpu = readVirtualCpu(host, id);
   if (cpu.online === online) return;
   if (!cpu.canOffline) throw new QapiError(`logical processor #${id} can't be offlined`);
-  switchVirtualCpu(files, sysfs, id, online);
+  switchVirtualCpu(host, id, online);
 }
 
 function statisticsReply(times: CpuStatistics): JsonObject {

@@ -1,6 +1,6 @@
 import {
   type DiskStatistics,
-  parseDiskStatistics,
+  readDiskStatistics,
   type RequestCounters,
 } from "../host/disks/disk_statistics.ts";
 import { defineCommand } from "../protocol/command.ts";
@@ -16,9 +16,7 @@ export const guestGetDiskstats = defineCommand({
   reply: "value",
   family: "information",
 }, (_values, { host }: CommandContext) =>
-  parseDiskStatistics(
-    host.files.readText(`${host.roots.procfs}/diskstats`),
-  ).map((disk) => ({
+  readDiskStatistics(host).map((disk) => ({
     name: disk.name,
     major: disk.major,
     minor: disk.minor,

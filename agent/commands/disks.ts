@@ -2,15 +2,14 @@ import {
   type BlockDevice,
   devicePath,
   isVirtual,
-  listDisks,
-  partitionsOf,
-  slavesOf,
+  readDisks,
+  readPartitions,
+  readSlaves,
 } from "../host/disks/block_devices.ts";
-import { type DiskAddress, diskAddress } from "../host/disks/disk_address.ts";
+import { type DiskAddress, readDiskAddress } from "../host/disks/disk_address.ts";
 import type { Host } from "../host/host.ts";
 import { Errno } from "../linux/libc.ts";
 import { type NvmeHealth, readNvmeHealth } from "../host/disks/nvme_health.ts";
-import { resolveInRoot } from "../linux/rooted_path.ts";
 import { defineCommand } from "../protocol/command.ts";
 import type { JsonObject } from "../protocol/json_value.ts";
 import { QapiError } from "../protocol/qapi_error.ts";
@@ -26,14 +25,14 @@ export const guestGetDisks = defineCommand({
   family: "information",
   mayTakeLong: true,
 }, async (_values, { host }: CommandContext) => {
-  const { files, libc, roots: { sysfs } } = host;
-  if (!files.exists(`${sysfs}/block`)) {
+  const { files, libc } = host;
+  if (!files.exists(host.sysPath("block"))) {
     throw new QapiError(`Can't open directory "/sys/block": ${libc.explain(Errno.ENOENT)}`);
   }
   const replies: JsonObject[] = [];
-  for (const disk of listDisks(files, sysfs)) {
+  for (const disk of readDisks(host)) {
     replies.push(await diskReply(host, disk));
-    for (const partition of partitionsOf(files, disk)) {
+    for (const partition of readPartitions(host, disk)) {
       replies.push({
         name: devicePath(partition),
         partition: true,
@@ -63,10 +62,10 @@ export function diskAddressReply(address: DiskAddress): JsonObject {
 
 async function diskReply(host: Host, disk: BlockDevice): Promise<JsonObject> {
   const { files } = host;
-  const slaves = slavesOf(files, disk);
+  const slaves = readSlaves(host, disk);
   const alias = files.readAttribute(`${disk.path}/dm/name`);
-  const address = isVirtual(disk) ? undefined : diskAddress(files, host.diskSerials, disk);
-  const health = address?.busType === "nvme" ? await nvmeHealth(host, disk) : undefined;
+  const address = isVirtual(disk) ? undefined : readDiskAddress(host, disk);
+  const health = address?.busType === "nvme" ? await readNvmeHealth(host, disk) : undefined;
   return {
     name: devicePath(disk),
     partition: false,
@@ -75,10 +74,6 @@ async function diskReply(host: Host, disk: BlockDevice): Promise<JsonObject> {
     alias,
     smart: health && healthReply(health),
   };
-}
-
-function nvmeHealth({ files, libc, roots }: Host, disk: BlockDevice) {
-  return readNvmeHealth(libc, resolveInRoot(files, roots.rootfs, devicePath(disk)));
 }
 
 /** QAPI GuestDiskSmart. */

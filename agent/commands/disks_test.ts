@@ -1,3 +1,4 @@
+import { readBlockDeviceMounts } from "../host/mounts/block_device_mounts.ts";
 import assert from "node:assert/strict";
 import { plainResult } from "../../tests/harness/plain_result.ts";
 import { Host } from "../host/host.ts";
@@ -371,7 +372,7 @@ Deno.test("guest-get-fsinfo: this machine's file systems, the last one first, wi
   // The command uses nothing else of its context.
   const { steps } = await guestGetFsinfo.execute({}, { host } as CommandContext);
   const replies = Array.from(steps).flatMap((step) => step ?? []);
-  const mountPoints = atOnce(host.blockDeviceMounts({ include: [], exclude: [] }))
+  const mountPoints = atOnce(readBlockDeviceMounts(host, { include: [], exclude: [] }))
     .map(({ mountPoint }) => mountPoint);
   assert.deepEqual(
     // The replies of this command are objects.

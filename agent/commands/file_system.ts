@@ -1,6 +1,7 @@
-import { findBlockDevice } from "../host/disks/block_devices.ts";
-import { diskAddresses } from "../host/disks/disk_address.ts";
-import { fileSystemUsage } from "../host/mounts/file_system_usage.ts";
+import { readBlockDevice } from "../host/disks/block_devices.ts";
+import { readDiskAddresses } from "../host/disks/disk_address.ts";
+import { readFileSystemUsage } from "../host/mounts/file_system_usage.ts";
+import { readBlockDeviceMounts } from "../host/mounts/block_device_mounts.ts";
 import type { Host } from "../host/host.ts";
 import type { Mount } from "../host/mounts/mount_table.ts";
 import { defineListCommand } from "../protocol/command.ts";
@@ -25,17 +26,16 @@ export const guestGetFsinfo = defineListCommand({
 }, (_values, { host }: CommandContext) => fileSystemReplies(host));
 
 function* fileSystemReplies(host: Host): Generator<ItemStep, void, void> {
-  const mounts = yield* host.blockDeviceMounts({ include: [], exclude: [] });
+  const mounts = yield* readBlockDeviceMounts(host, { include: [], exclude: [] });
   // The last one mounted comes first, as upstream has it; libvirt turns the list around.
   for (const mount of mounts.reverse()) yield [fileSystemReply(host, mount)];
 }
 
 /** QAPI GuestFilesystemInfo of a mount. */
 export function fileSystemReply(host: Host, mount: Mount): JsonObject {
-  const { files, libc, roots: { sysfs } } = host;
   const { major, minor } = mount.device;
-  const device = findBlockDevice(files, sysfs, mount.device);
-  const usage = fileSystemUsage(libc, mount.path);
+  const device = readBlockDevice(host, mount.device);
+  const usage = readFileSystemUsage(host, mount.path);
   return {
     name: device?.name ?? `${major}:${minor}`,
     mountpoint: mount.mountPoint,
@@ -45,6 +45,6 @@ export function fileSystemReply(host: Host, mount: Mount): JsonObject {
     "total-bytes-privileged": usage?.totalPrivileged,
     disk: device === undefined
       ? []
-      : diskAddresses(files, host.diskSerials, device).map((address) => diskAddressReply(address)),
+      : readDiskAddresses(host, device).map((address) => diskAddressReply(address)),
   };
 }

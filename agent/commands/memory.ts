@@ -42,9 +42,8 @@ export const guestGetMemoryBlocks = defineCommand({
   reply: "value",
   family: "information",
 }, (_values, { host }: CommandContext) => {
-  const { files, roots } = host;
-  const blocks = readMemoryBlocks(files, roots.sysfs);
-  if (blocks.length === 0 && hasMemoryBlocks(files, roots.sysfs)) {
+  const blocks = readMemoryBlocks(host);
+  if (blocks.length === 0 && hasMemoryBlocks(host)) {
     throw new QapiError("guest reported zero memory blocks!");
   }
   return blocks.map(({ index, online, canOffline }) => ({
@@ -79,19 +78,18 @@ export const guestGetMemoryBlockInfo = defineCommand({
   arguments: {},
   reply: "value",
   family: "information",
-}, (_values, { host: { libc, files, roots } }: CommandContext) => ({
-  size: readMemoryBlockSize(libc, files, roots.sysfs),
+}, (_values, { host }: CommandContext) => ({
+  size: readMemoryBlockSize(host),
 }));
 
 function setMemoryBlock(host: Host, index: bigint, online: boolean): BlockResponse {
-  const { files, roots: { sysfs } } = host;
-  if (!hasMemoryBlocks(files, sysfs)) {
+  if (!hasMemoryBlocks(host)) {
     return { response: "operation-not-supported", "error-code": Errno.ENOENT };
   }
   try {
-    const block = readMemoryBlock(files, sysfs, index);
+    const block = readMemoryBlock(host, index);
     if (block === undefined) return { response: "not-found", "error-code": Errno.ENOENT };
-    if (block.online !== online) switchMemoryBlock(files, sysfs, index, online);
+    if (block.online !== online) switchMemoryBlock(host, index, online);
     return { response: "success" };
   } catch (error) {
     if (!(error instanceof LibcError)) throw error;

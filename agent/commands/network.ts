@@ -1,6 +1,6 @@
 import type { Host } from "../host/host.ts";
 import { matchesAny } from "../host/name_pattern.ts";
-import type { NetworkInterface } from "../host/network/interfaces.ts";
+import { type NetworkInterface, readNetworkInterfaces } from "../host/network/interfaces.ts";
 import { type Ipv4Route, type Ipv6Route, readRoutes } from "../host/network/routes.ts";
 import type { InterfaceFilter, LinkStatistics } from "../linux/rtnetlink.ts";
 import { defineListCommand } from "../protocol/command.ts";
@@ -53,11 +53,11 @@ function* interfaceReplies(
   host: Host,
   wanted: InterfaceFilter,
 ): Generator<ItemStep, void, void> {
-  for (const entry of yield* host.networkInterfaces(wanted)) yield [interfaceReply(entry)];
+  for (const entry of yield* readNetworkInterfaces(host, wanted)) yield [interfaceReply(entry)];
 }
 
-function* routeReplies({ files, roots }: Host): Generator<ItemStep, void, void> {
-  for (const routes of readRoutes(files, roots.procfs)) {
+function* routeReplies(host: Host): Generator<ItemStep, void, void> {
+  for (const routes of readRoutes(host)) {
     yield routes.map((route) =>
       route.version === 4 ? ipv4RouteReply(route) : ipv6RouteReply(route)
     );

@@ -1,3 +1,5 @@
+import { readOsRelease } from "../host/os_release.ts";
+import { readHostName, readKernelName } from "../linux/kernel_name.ts";
 import { defineCommand } from "../protocol/command.ts";
 import type { CommandContext } from "./context.ts";
 
@@ -9,7 +11,7 @@ export const guestGetHostName = defineCommand({
   arguments: {},
   reply: "value",
   family: "information",
-}, (_values, { host }: CommandContext) => ({ "host-name": host.hostName() }));
+}, (_values, { host }: CommandContext) => ({ "host-name": readHostName(host.libc) }));
 
 /** QAPI guest-get-osinfo. */
 export const guestGetOsinfo = defineCommand({
@@ -20,7 +22,8 @@ export const guestGetOsinfo = defineCommand({
   reply: "value",
   family: "information",
 }, (_values, { host }: CommandContext) => {
-  const { kernelRelease, kernelVersion, machine, release } = host.osInfo();
+  const { release: kernelRelease, version: kernelVersion, machine } = readKernelName(host.libc);
+  const release = readOsRelease(host);
   return {
     "kernel-release": kernelRelease,
     "kernel-version": kernelVersion,

@@ -34,20 +34,20 @@ function suspendCommand(
 ): Command<CommandContext> {
   return defineCommand(
     { name, summary, since: "1.1", arguments: {}, reply: "none", family: "power" },
-    (_values, { host: { files, libc, roots } }: CommandContext) => {
-      if (state === undefined || !hasSleepState(files, roots.sysfs, state)) {
+    (_values, { host }: CommandContext) => {
+      if (state === undefined || !hasSleepState(host, state)) {
         throw new QapiError(NOT_SUPPORTED);
       }
       // The kernel finds out when it has stopped the devices: the port drops the reply then, which
       // libvirt takes for success.
-      if (state === "disk" && !hasSwap(files, roots.procfs)) {
+      if (state === "disk" && !hasSwap(host)) {
         throw new QapiError(`${NOT_SUPPORTED}: it has no swap to hibernate to`);
       }
       try {
-        enterSleepState(files, roots.sysfs, state);
+        enterSleepState(host, state);
       } catch (error) {
         if (!(error instanceof LibcError)) throw error;
-        const reason = libc.explain(error.errno);
+        const reason = host.libc.explain(error.errno);
         throw new QapiError(`failed to suspend: ${reason}`, "GenericError", { cause: error });
       }
       return {};

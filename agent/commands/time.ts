@@ -1,7 +1,8 @@
-import { readHardwareClock, setHardwareClock } from "../linux/hardware_clock.ts";
+import { HARDWARE_CLOCK, readHardwareClock, setHardwareClock } from "../linux/hardware_clock.ts";
 import type { Host } from "../host/host.ts";
+import { readTimeZone } from "../host/time_zone.ts";
 import { LibcError } from "../linux/libc.ts";
-import { setSystemClock } from "../linux/system_clock.ts";
+import { readSystemClock, setSystemClock } from "../linux/system_clock.ts";
 import { integer, optional } from "../protocol/argument_type.ts";
 import { defineCommand } from "../protocol/command.ts";
 import { QapiError } from "../protocol/qapi_error.ts";
@@ -19,7 +20,7 @@ export const guestGetTime = defineCommand({
   arguments: {},
   reply: "value",
   family: "information",
-}, (_values, { host }: CommandContext) => host.time());
+}, (_values, { host }: CommandContext) => readSystemClock(host.libc));
 
 /**
  * QAPI guest-set-time: the system clock from the argument, and the hardware clock from the system
@@ -37,7 +38,7 @@ export const guestSetTime = defineCommand({
   capability: "CAP_SYS_TIME",
 }, ({ time }, { host }: CommandContext) => {
   const { libc } = host;
-  const device = `${host.roots.devfs}/rtc0`;
+  const device = host.devPath(HARDWARE_CLOCK);
   if (time === undefined) {
     const seconds = attempt(
       "failed to set system time from the hardware clock",
@@ -50,7 +51,7 @@ export const guestSetTime = defineCommand({
   setTime(host, time);
   attempt(
     "the system time has been set, but failed to set hardware clock to system time",
-    () => setHardwareClock(libc, device, host.time() / NANOSECONDS_PER_SECOND),
+    () => setHardwareClock(libc, device, readSystemClock(libc) / NANOSECONDS_PER_SECOND),
   );
   return {};
 });
@@ -64,7 +65,7 @@ export const guestGetTimezone = defineCommand({
   reply: "value",
   family: "information",
 }, (_values, { host }: CommandContext) => {
-  const { zone, offset } = host.timeZone();
+  const { zone, offset } = readTimeZone(host);
   return { zone, offset };
 });
 

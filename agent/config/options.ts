@@ -188,6 +188,13 @@ export const OPTIONS = {
     placeholder: "DIR",
     help: hostTreeHelp("rootfs"),
   },
+  osRelease: {
+    name: "os-release",
+    kind: "string",
+    placeholder: "FILE",
+    help:
+      "file that guest-get-osinfo reads in place of the host's os-release, as the agent sees it",
+  },
   fsfreezeInclude: {
     name: "fsfreeze-include",
     kind: "list",

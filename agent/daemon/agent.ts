@@ -1,3 +1,6 @@
+import { readBlockDeviceMounts } from "../host/mounts/block_device_mounts.ts";
+import { readHostName } from "../linux/kernel_name.ts";
+import { readOwnAddresses } from "../host/network/interfaces.ts";
 import { COMMANDS } from "../commands/all.ts";
 import type { CommandContext } from "../commands/context.ts";
 import type { Config } from "../config/config.ts";
@@ -58,6 +61,7 @@ export class Agent implements AsyncDisposable {
       sysfs: config.pathSysfs,
       devfs: config.pathDevfs,
       rootfs: config.pathRootfs,
+      osRelease: config.osRelease,
     });
     this.#host = host;
     this.power = new TalosPower({
@@ -66,8 +70,8 @@ export class Agent implements AsyncDisposable {
       endpoints: config.talosEndpoints,
       drainTimeoutMs: config.drainTimeoutMs,
       rebootMode: config.rebootMode,
-      hostName: () => host.hostName(),
-      ownAddresses: () => host.ownAddresses(),
+      hostName: () => readHostName(host.libc),
+      ownAddresses: () => readOwnAddresses(host),
       setTcpNoDelay: () => {
         try {
           setTcpNoDelay(this.libc, this.files);
@@ -88,14 +92,14 @@ export class Agent implements AsyncDisposable {
     });
     this.#guestProcesses = new GuestProcesses(this.libc, log, limits);
     const selection = { include: config.fsfreezeInclude, exclude: config.fsfreezeExclude };
-    const mounts = () => atOnce(host.blockDeviceMounts(selection));
+    const mounts = () => atOnce(readBlockDeviceMounts(host, selection));
     const calls = new KernelFileSystemCalls(this.libc);
     const exists = (path: string) => this.files.exists(path);
     this.guardLock = new GuardLock(this.libc, config.statedir);
     this.marker = new FreezeMarker(config.statedir, exists);
     this.freezer = new Freezer({
       mounts,
-      allMounts: () => atOnce(host.blockDeviceMounts({ include: ["*"], exclude: [] })),
+      allMounts: () => atOnce(readBlockDeviceMounts(host, { include: ["*"], exclude: [] })),
       calls,
       marker: this.marker,
       lastFreeze: new LastFreezeFile(config.statedir, exists),

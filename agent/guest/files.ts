@@ -74,7 +74,8 @@ export class GuestFiles implements Disposable {
    * Opens a file, never blocking and never as controlling terminal. One that is created may be read
    * and written by anybody, whatever the umask.
    *
-   * @param path as seen from the root; a relative one is relative to it
+   * @param path as seen from the root; a relative one is relative to it, or to the working directory where the
+   * root is the agent's own
    * @param mode one of fopen(3)'s: r, w, a, with + and b
    * @returns its handle
    * @throws GuestFileError for another mode, or when the handle's number cannot be written down;

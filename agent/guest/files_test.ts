@@ -114,6 +114,26 @@ Deno.test("a new file is anybody's, an old one keeps its permissions", async () 
   assert.equal(mode("/new"), 0o666);
 });
 
+Deno.test("where the root is the agent's own, a relative path is relative to its directory", async () => {
+  await using directory = await TemporaryDirectory.create();
+  using libc = new Libc();
+  const files = new GuestFiles({
+    libc,
+    root: "/",
+    numbers: new HandleNumbers(directory.path),
+    log: silentLog,
+  });
+  await directory.write("f", "here");
+  const up = Deno.cwd().replace(/\/[^/]+/g, "../").replace(/^\/$/, "");
+  const path = `${up}${directory.path.slice(1)}/f`;
+  using _opened = files;
+  const file = files.find(files.open(path, "r"));
+  assert.ok(file !== undefined);
+  const { bytes } = await file.read(10);
+  using _read = bytes;
+  assert.equal(decode(bytes.bytes), "here");
+});
+
 Deno.test("no link and no path leads out of the root", async () => {
   await using fixture = await Fixture.create();
   await fixture.write("/etc/os-release", "talos");

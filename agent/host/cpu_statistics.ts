@@ -1,3 +1,5 @@
+import type { Host } from "./host.ts";
+
 // USER_HZ, in which the kernel counts for programs, is 100 on x86-64 and arm64.
 const MILLISECONDS_PER_TICK = 10n;
 
@@ -16,6 +18,15 @@ export interface CpuStatistics {
   readonly steal: bigint | undefined;
   readonly guest: bigint | undefined;
   readonly guestNice: bigint | undefined;
+}
+
+/**
+ * The times of each logical processor that is online, from `/proc/stat`.
+ *
+ * @throws LibcError when it cannot be read
+ */
+export function readCpuStatistics(host: Host): CpuStatistics[] {
+  return parseCpuStatistics(host.files.readText(host.procPath("stat")));
 }
 
 /** Reads `/proc/stat`: an entry for each logical processor online. Other lines are passed over. */

@@ -1,50 +1,32 @@
-import { atOnce, type Steps } from "../steps.ts";
-import {
-  blockDeviceMounts,
-  mayBeSelected,
-  type MountSelection,
-} from "./mounts/block_device_mounts.ts";
-import { DiskSerials } from "./disks/disk_serials.ts";
-import { fileStatus } from "../linux/file_status.ts";
+import type { Steps } from "../steps.ts";
 import type { KernelFiles } from "../linux/kernel_files.ts";
-import { readHostName, readKernelName } from "../linux/kernel_name.ts";
 import type { Libc } from "../linux/libc.ts";
-import { type Mount, readMountTable } from "./mounts/mount_table.ts";
-import {
-  type NetworkInterface,
-  type ReadNetwork,
-  readNetworkInterfaces,
-} from "./network/interfaces.ts";
-import { type OsRelease, parseOsRelease } from "./os_release.ts";
-import { type InterfaceFilter, readNetwork } from "../linux/rtnetlink.ts";
+import { type InterfaceFilter, type Network, readNetwork } from "../linux/rtnetlink.ts";
 import { resolveInRoot } from "../linux/rooted_path.ts";
-import { readSystemClock } from "../linux/system_clock.ts";
-import { hostTimeZone, type TimeZone } from "./time_zone.ts";
+import { DiskSerials } from "./disks/disk_serials.ts";
+import { mayBeSelected, type MountSelection } from "./mounts/mount_selection.ts";
 import { WatchedMountTable } from "./mounts/watched_mount_table.ts";
 
 /** What is asked for again and again: by fsinfo, and by a freeze unless something is included. */
 const NOTHING_INCLUDED: MountSelection = { include: [], exclude: [] };
 
-/** Where the host's trees are mounted. */
+/** Where the host's trees are mounted, and a file that stands for its os-release. */
 export interface HostRoots {
   readonly procfs: string;
   readonly sysfs: string;
   readonly devfs: string;
   readonly rootfs: string;
+  /** As the agent reaches it; undefined or left out for the host's own. */
+  readonly osRelease?: string | undefined;
 }
 
-/** uname(2) and os-release(5). */
-export interface OsInfo {
-  readonly kernelRelease: string;
-  readonly kernelVersion: string;
-  readonly machine: string;
-  /** Empty when the host has no os-release file. */
-  readonly release: OsRelease;
-}
+/** Reads the kernel's lists of links and addresses; see `readNetwork`. */
+export type ReadNetwork = (wanted: InterfaceFilter) => Steps<Network>;
 
 /**
- * What the agent knows of the host it runs on; every answer is read each time except for disks' serials, and for
- * mounts as long as the kernel reports no change.
+ * The host that the agent runs on: how its facts are reached. Each fact has a function of its own,
+ * `readX(host)`, and is read each time but for disks' serial numbers, and for mounts as long as the kernel
+ * reports no change.
  */
 export class Host implements Disposable {
   readonly libc: Libc;
@@ -52,8 +34,9 @@ export class Host implements Disposable {
   readonly roots: HostRoots;
   /** Those that were asked for already. */
   readonly diskSerials = new DiskSerials();
-  readonly #network: ReadNetwork;
-  readonly #mountTable: WatchedMountTable;
+  /** The mounts that are asked for again and again. */
+  readonly mountTable: WatchedMountTable;
+  readonly readNetwork: ReadNetwork;
 
   /** `network` stands for the kernel's lists in tests. */
   constructor(
@@ -65,8 +48,8 @@ export class Host implements Disposable {
     this.libc = libc;
     this.files = files;
     this.roots = roots;
-    this.#network = network;
-    this.#mountTable = new WatchedMountTable(
+    this.readNetwork = network;
+    this.mountTable = new WatchedMountTable(
       libc,
       files,
       roots.rootfs,
@@ -74,63 +57,28 @@ export class Host implements Disposable {
     );
   }
 
-  /** The system clock in nanoseconds since the epoch. */
-  time(): bigint {
-    return readSystemClock(this.libc);
+  /** The path of a file of the host's /proc, as the agent reaches it. */
+  procPath(name: string): string {
+    return `${this.roots.procfs}/${name}`;
   }
 
-  /** The host name of this UTS namespace, the node's with `hostNetwork`. */
-  hostName(): string {
-    return readHostName(this.libc);
+  /** The path of a file of the host's /sys, as the agent reaches it. */
+  sysPath(name: string): string {
+    return `${this.roots.sysfs}/${name}`;
   }
 
-  /** The kernel and the operating system. */
-  osInfo(): OsInfo {
-    const { release, version, machine } = readKernelName(this.libc);
-    return {
-      kernelRelease: release,
-      kernelVersion: version,
-      machine,
-      release: parseOsRelease(this.#osReleaseText()),
-    };
+  /** The path of a file of the host's /dev, as the agent reaches it. */
+  devPath(name: string): string {
+    return `${this.roots.devfs}/${name}`;
   }
 
-  /** The time zone in use now. */
-  timeZone(): TimeZone {
-    return hostTimeZone(this.libc, this.files, this.roots.rootfs, Date.now() / 1000);
-  }
-
-  /** See `readNetworkInterfaces`. */
-  networkInterfaces(wanted: InterfaceFilter): Steps<NetworkInterface[]> {
-    const { files, roots: { procfs } } = this;
-    return readNetworkInterfaces({ files, procfs, network: this.#network }, wanted);
-  }
-
-  /** The file systems on block devices: see `readMountTable` and `blockDeviceMounts`. */
-  *blockDeviceMounts(selection: MountSelection): Steps<Mount[]> {
-    const { files, libc, roots: { rootfs } } = this;
-    const status = (path: string) => fileStatus(libc, path);
-    const mounts = selection.include.length === 0
-      ? yield* this.#mountTable.read()
-      : yield* readMountTable(files, rootfs, (mountPoint) => mayBeSelected(mountPoint, selection));
-    return blockDeviceMounts(mounts, selection, { files, rootfs, status });
-  }
-
-  /** All IP addresses of this network namespace, as text. */
-  ownAddresses(): string[] {
-    return atOnce(this.#network(() => true)).addresses.map(({ address }) => address);
+  /** The path of any file of the host, with symbolic links as the host sees them, as the agent reaches it. */
+  rootPath(path: string): string {
+    return resolveInRoot(this.files, this.roots.rootfs, path);
   }
 
   /** Gives the descriptor of the mount table back. */
   [Symbol.dispose](): void {
-    this.#mountTable[Symbol.dispose]();
-  }
-
-  #osReleaseText(): string {
-    for (const path of ["/etc/os-release", "/usr/lib/os-release"]) {
-      const text = this.files.readAttribute(resolveInRoot(this.files, this.roots.rootfs, path));
-      if (text !== undefined) return text;
-    }
-    return "";
+    this.mountTable[Symbol.dispose]();
   }
 }

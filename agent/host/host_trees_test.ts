@@ -8,7 +8,8 @@ import { readNetworkInterfaces } from "./network/interfaces.ts";
 import { findOpener } from "../linux/open_files.ts";
 import type { Link, LinkAddress } from "../linux/rtnetlink.ts";
 import { resolveInRoot } from "../linux/rooted_path.ts";
-import { hostTimeZone } from "./time_zone.ts";
+import { Host, type ReadNetwork } from "./host.ts";
+import { readTimeZone } from "./time_zone.ts";
 import { findVirtioPort, virtioPortNames } from "../channel/virtio_ports.ts";
 
 Deno.test("files, directories and links are read through libc", async () => {
@@ -110,6 +111,17 @@ Deno.test("the process that has a device open is found by the device's name", as
   assert.equal(opener("/dev/vport0p9"), undefined);
 });
 
+/** A host whose trees lie in a directory. */
+function hostIn(path: string, libc: Libc, network?: ReadNetwork): Host {
+  const roots = {
+    procfs: `${path}/proc`,
+    sysfs: `${path}/sys`,
+    devfs: `${path}/dev`,
+    rootfs: path,
+  };
+  return new Host(libc, new KernelFiles(libc), roots, network);
+}
+
 const STATISTICS = {
   rxBytes: 100n,
   rxPackets: 2n,
@@ -146,15 +158,11 @@ Deno.test("interfaces: default route first, then hardware, the loopback last", a
     link("eth1", 12, 0x80, 0, 0, 0x48, 0xfe, 0x80, 0, 0),
     link("eth0", 3, 2, 0xfc, 0, 0, 0, 1),
   ];
-  const steps = readNetworkInterfaces({
-    files: new KernelFiles(libc),
-    procfs: `${directory.path}/proc`,
-    *network() {
-      yield;
-      return { links, addresses };
-    },
-  }, () => true);
-  const found = atOnce(steps);
+  using host = hostIn(directory.path, libc, function* () {
+    yield;
+    return { links, addresses };
+  });
+  const found = atOnce(readNetworkInterfaces(host, () => true));
   assert.deepEqual(found.map((entry) => [entry.name, entry.hardwareAddress]), [
     ["eth1", "80:00:00:48:fe:80"],
     ["eth0", "02:fc:00:00:00:01"],
@@ -170,18 +178,15 @@ Deno.test("interfaces: default route first, then hardware, the loopback last", a
 Deno.test("an interface that is not asked for lends its hardware address to a label that is", () => {
   using libc = new Libc();
   const isAskedFor = (name: string) => name !== "eth0";
-  const found = atOnce(readNetworkInterfaces({
-    files: new KernelFiles(libc),
-    procfs: "/no/such/directory",
-    *network(wanted) {
-      yield;
-      assert.equal(wanted, isAskedFor);
-      return {
-        links: [link("eth0", 2, 2, 0xfc, 0, 0, 0, 1)],
-        addresses: [{ label: "eth0:1", family: "IPv4", address: "10.0.0.2", prefix: 24 }],
-      };
-    },
-  }, isAskedFor));
+  using host = hostIn("/no/such/directory", libc, function* (wanted) {
+    yield;
+    assert.equal(wanted, isAskedFor);
+    return {
+      links: [link("eth0", 2, 2, 0xfc, 0, 0, 0, 1)],
+      addresses: [{ label: "eth0:1", family: "IPv4", address: "10.0.0.2", prefix: 24 }],
+    };
+  });
+  const found = atOnce(readNetworkInterfaces(host, isAskedFor));
   assert.deepEqual(found.map(({ name, hardwareAddress }) => [name, hardwareAddress]), [
     ["eth0:1", "02:fc:00:00:00:01"],
   ]);
@@ -195,22 +200,19 @@ Deno.test("of the routes only those to 0.0.0.0 are read, which come first", asyn
       "eth0 00000000 0 3 0 0 9 000000FF 0 0 0\neth1 00000000 0 3 0 0 1024 00000000 0 0 0\n" +
       "eth0 0000A8C0 0 3 0 0 0 00FFFFFF 0 0 0\neth0 00000000 0 3 0 0 0 00000000 0 0 0\n",
   });
-  const [first] = atOnce(readNetworkInterfaces({
-    files: new KernelFiles(libc),
-    procfs: `${directory.path}/proc`,
-    *network() {
-      yield;
-      return { links: [link("eth0", 1, 1), link("eth1", 2, 2)], addresses: [] };
-    },
-  }, () => true));
+  using host = hostIn(directory.path, libc, function* () {
+    yield;
+    return { links: [link("eth0", 1, 1), link("eth1", 2, 2)], addresses: [] };
+  });
+  const [first] = atOnce(readNetworkInterfaces(host, () => true));
   assert.equal(first?.name, "eth1");
 });
 
 Deno.test("a host without /etc/localtime is at UTC, one with a zone file at its zone", async () => {
   await using directory = await TemporaryDirectory.create();
   using libc = new Libc();
-  const files = new KernelFiles(libc);
-  const zone = () => hostTimeZone(libc, files, directory.path, 1_750_000_000);
+  using host = hostIn(directory.path, libc);
+  const zone = () => readTimeZone(host);
   assert.deepEqual(zone(), { zone: "UTC", offset: 0 });
   // A zone file with nothing but its footer (tzfile(5), version 2).
   const header = (types: number, names: number) =>

@@ -1,6 +1,9 @@
 import { exactInteger } from "../linux/exact_integer.ts";
-import type { KernelFiles, OpenDescriptor } from "../linux/kernel_files.ts";
-import { Errno, type Libc, LibcError } from "../linux/libc.ts";
+import type { OpenDescriptor } from "../linux/kernel_files.ts";
+import { Errno, LibcError } from "../linux/libc.ts";
+import type { Host } from "./host.ts";
+
+const DIRECTORY = "devices/system/memory";
 
 /** A block of memory that the kernel can take online and offline. */
 export interface MemoryBlock {
@@ -11,8 +14,8 @@ export interface MemoryBlock {
 }
 
 /** Whether this kernel has memory blocks at all (`/sys/devices/system/memory`). */
-export function hasMemoryBlocks(files: KernelFiles, sysfs: string): boolean {
-  return files.exists(root(sysfs));
+export function hasMemoryBlocks(host: Host): boolean {
+  return host.files.exists(host.sysPath(DIRECTORY));
 }
 
 /**
@@ -23,16 +26,16 @@ export function hasMemoryBlocks(files: KernelFiles, sysfs: string): boolean {
  *
  * @throws LibcError when an attribute is there and cannot be read
  */
-export function readMemoryBlocks(files: KernelFiles, sysfs: string): MemoryBlock[] {
-  const numbers = files.list(root(sysfs))
+export function readMemoryBlocks(host: Host): MemoryBlock[] {
+  const numbers = host.files.list(host.sysPath(DIRECTORY))
     .filter((name) => /^memory\d+$/.test(name))
     .map((name) => exactInteger(name.slice("memory".length)))
     .sort((one, other) => Number(one) - Number(other));
   if (numbers.length === 0) return [];
-  using parent = files.openDirectory(root(sysfs));
+  using parent = host.files.openDirectory(host.sysPath(DIRECTORY));
   let common: boolean | undefined;
   return numbers.map((index) =>
-    readState(files, parent, index, () => common ??= isRemovable(files, parent, index))
+    readState(host, parent, index, () => common ??= isRemovable(host, parent, index))
   );
 }
 
@@ -42,13 +45,12 @@ export function readMemoryBlocks(files: KernelFiles, sysfs: string): MemoryBlock
  * @throws LibcError when an attribute is there and cannot be read
  */
 export function readMemoryBlock(
-  files: KernelFiles,
-  sysfs: string,
+  host: Host,
   index: number | bigint,
 ): MemoryBlock | undefined {
-  if (!files.exists(directory(sysfs, index))) return undefined;
-  using parent = files.openDirectory(root(sysfs));
-  return readState(files, parent, index, isRemovable);
+  if (!host.files.exists(directory(host, index))) return undefined;
+  using parent = host.files.openDirectory(host.sysPath(DIRECTORY));
+  return readState(host, parent, index, isRemovable);
 }
 
 /**
@@ -57,12 +59,11 @@ export function readMemoryBlock(
  * @throws LibcError when the kernel refuses; with ENOENT when the block is always online
  */
 export function switchMemoryBlock(
-  files: KernelFiles,
-  sysfs: string,
+  host: Host,
   index: number | bigint,
   online: boolean,
 ): void {
-  files.writeText(`${directory(sysfs, index)}/state`, online ? "online" : "offline");
+  host.files.writeText(`${directory(host, index)}/state`, online ? "online" : "offline");
 }
 
 /**
@@ -70,34 +71,30 @@ export function switchMemoryBlock(
  *
  * @throws LibcError when the kernel has no memory blocks, in the words of qemu-ga, or does not tell
  */
-export function readMemoryBlockSize(libc: Libc, files: KernelFiles, sysfs: string): bigint {
-  const path = `${root(sysfs)}/block_size_bytes`;
-  const size = files.readAttributeIfPresent(path);
+export function readMemoryBlockSize(host: Host): bigint {
+  const path = host.sysPath(`${DIRECTORY}/block_size_bytes`);
+  const size = host.files.readAttributeIfPresent(path);
   if (size !== undefined) return BigInt(`0x${size}`);
-  const what = hasMemoryBlocks(files, sysfs) ? `open ${path}` : `open("${root(sysfs)}/")`;
-  throw new LibcError(what, Errno.ENOENT, libc.explain(Errno.ENOENT));
+  const what = hasMemoryBlocks(host) ? `open ${path}` : `open("${host.sysPath(DIRECTORY)}/")`;
+  throw new LibcError(what, Errno.ENOENT, host.libc.explain(Errno.ENOENT));
 }
 
-function root(sysfs: string): string {
-  return `${sysfs}/devices/system/memory`;
-}
-
-function directory(sysfs: string, index: number | bigint): string {
-  return `${root(sysfs)}/memory${index}`;
+function directory(host: Host, index: number | bigint): string {
+  return host.sysPath(`${DIRECTORY}/memory${index}`);
 }
 
 function readState(
-  files: KernelFiles,
+  host: Host,
   parent: OpenDescriptor,
   index: number | bigint,
   removable: typeof isRemovable,
 ): MemoryBlock {
-  const state = files.readAttributeIfPresent(`memory${index}/state`, parent);
+  const state = host.files.readAttributeIfPresent(`memory${index}/state`, parent);
   if (state === undefined) return { index, online: true, canOffline: false };
-  return { index, online: state === "online", canOffline: removable(files, parent, index) };
+  return { index, online: state === "online", canOffline: removable(host, parent, index) };
 }
 
-function isRemovable(files: KernelFiles, parent: OpenDescriptor, index: number | bigint): boolean {
-  const removable = files.readAttributeIfPresent(`memory${index}/removable`, parent);
+function isRemovable(host: Host, parent: OpenDescriptor, index: number | bigint): boolean {
+  const removable = host.files.readAttributeIfPresent(`memory${index}/removable`, parent);
   return removable !== undefined && removable !== "0";
 }

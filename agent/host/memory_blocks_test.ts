@@ -13,8 +13,7 @@ Deno.test("whether a block can be taken offline is the same of all that have a s
     [`${MEMORY}/memory2/removable`]: "0\n",
     [`${MEMORY}/memory3/state`]: "offline\n",
   });
-  const { files, roots } = host.context.host;
-  assert.deepEqual(readMemoryBlocks(files, roots.sysfs), [
+  assert.deepEqual(readMemoryBlocks(host.context.host), [
     { index: 0, online: true, canOffline: false },
     { index: 1, online: true, canOffline: true },
     { index: 2, online: true, canOffline: true },

@@ -1,3 +1,7 @@
+import type { Host } from "./host.ts";
+
+const FILES = ["/etc/os-release", "/usr/lib/os-release"];
+
 /** The fields of os-release(5) that guest-get-osinfo reports. */
 export interface OsRelease {
   readonly id?: string;
@@ -18,6 +22,17 @@ const KEYS: ReadonlyMap<string, keyof OsRelease> = new Map([
   ["VARIANT", "variant"],
   ["VARIANT_ID", "variantId"],
 ]);
+
+/** The host's os-release(5), or the one that `--os-release` names; empty when there is none. */
+export function readOsRelease(host: Host): OsRelease {
+  const { files, roots: { osRelease } } = host;
+  const paths = osRelease === undefined ? FILES.map((path) => host.rootPath(path)) : [osRelease];
+  for (const path of paths) {
+    const text = files.readAttribute(path);
+    if (text !== undefined) return parseOsRelease(text);
+  }
+  return {};
+}
 
 /** Reads os-release(5): shell assignments with plain, single-quoted or double-quoted values. */
 export function parseOsRelease(text: string): OsRelease {

@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { checkProperty } from "../../tests/harness/property.ts";
-import { parseOsRelease } from "./os_release.ts";
+import { Host } from "./host.ts";
+import { parseOsRelease, readOsRelease } from "./os_release.ts";
+import { FixtureHost } from "../../tests/harness/fixtures/host.ts";
 
 Deno.test("Talos' os-release is read", () => {
   const text = [
@@ -32,4 +34,16 @@ Deno.test("any text is survived", async () => {
   await checkProperty("texts", fc.string(), (text) => {
     parseOsRelease(`NAME=${text}\n${text}`);
   });
+});
+
+Deno.test("the host's os-release is read where the host looks for it, or another that is named", async () => {
+  await using fixture = await FixtureHost.create({ "root/usr/lib/os-release": "ID=talos\n" });
+  const { host } = fixture.context;
+  assert.deepEqual(readOsRelease(host), { id: "talos" });
+  await fixture.plant({ "root/etc/os-release": "->/etc/other", "root/etc/other": "ID=other\n" });
+  assert.deepEqual(readOsRelease(host), { id: "other" });
+  await fixture.plant({ named: "ID=named\n" });
+  const roots = { ...host.roots, osRelease: `${fixture.path}/named` };
+  using elsewhere = new Host(host.libc, host.files, roots);
+  assert.deepEqual(readOsRelease(elsewhere), { id: "named" });
 });

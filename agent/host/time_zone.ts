@@ -1,6 +1,5 @@
-import type { KernelFiles } from "../linux/kernel_files.ts";
 import { cString, type Libc } from "../linux/libc.ts";
-import { resolveInRoot } from "../linux/rooted_path.ts";
+import type { Host } from "./host.ts";
 
 // struct tm of 64-bit glibc.
 const TM_SIZE = 56;
@@ -18,21 +17,15 @@ export interface TimeZone {
 }
 
 /**
- * The host's time zone at a moment: of the environment variable TZ, else of the host's
- * /etc/localtime, else UTC. glibc reads the zone file, because it knows all its forms (tzfile(5)).
- *
- * @param rootfs what is `/` on the host
- * @param seconds the moment, in seconds since the epoch
+ * The host's time zone now: of the environment variable TZ, else of the host's /etc/localtime, else UTC.
+ * glibc reads the zone file, because it knows all its forms (tzfile(5)).
  */
-export function hostTimeZone(
-  libc: Libc,
-  files: KernelFiles,
-  rootfs: string,
-  seconds: number,
-): TimeZone {
+export function readTimeZone(host: Host): TimeZone {
+  const { libc, files, roots: { rootfs } } = host;
+  const seconds = Date.now() / 1000;
   // Without TZ glibc looks at /etc/localtime by itself, and is at UTC where there is none.
   if (rootfs === "/" || (Deno.env.get("TZ") ?? "") !== "") return localTime(libc, seconds);
-  const path = resolveInRoot(files, rootfs, "/etc/localtime");
+  const path = host.rootPath("/etc/localtime");
   if (!files.exists(path)) return { zone: "UTC", offset: 0 };
   return withTimeZone(libc, `:${path}`, () => localTime(libc, seconds));
 }

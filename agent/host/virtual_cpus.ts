@@ -1,5 +1,7 @@
-import type { KernelFiles } from "../linux/kernel_files.ts";
-import { Errno, type Libc, LibcError } from "../linux/libc.ts";
+import { Errno, LibcError } from "../linux/libc.ts";
+import type { Host } from "./host.ts";
+
+const DIRECTORY = "devices/system/cpu";
 
 /** A logical processor. */
 export interface VirtualCpu {
@@ -16,17 +18,17 @@ export interface VirtualCpu {
  * @throws LibcError when there is no such directory, in the words of qemu-ga, or when an attribute is
  * there and cannot be read
  */
-export function readVirtualCpus(libc: Libc, files: KernelFiles, sysfs: string): VirtualCpu[] {
-  const path = `${sysfs}/devices/system/cpu`;
-  const entries = files.list(path);
-  if (entries.length === 0 && !files.exists(path)) {
-    throw absent(libc, `failed to list entries: ${path}`);
+export function readVirtualCpus(host: Host): VirtualCpu[] {
+  const path = host.sysPath(DIRECTORY);
+  const entries = host.files.list(path);
+  if (entries.length === 0 && !host.files.exists(path)) {
+    throw absent(host, `failed to list entries: ${path}`);
   }
   return entries
     .filter((name) => /^cpu\d+$/.test(name))
     .map((name) => BigInt(name.slice("cpu".length)))
     .sort((one, other) => Number(one - other))
-    .map((id) => readState(files, sysfs, id));
+    .map((id) => readState(host, id));
 }
 
 /**
@@ -34,17 +36,10 @@ export function readVirtualCpus(libc: Libc, files: KernelFiles, sysfs: string): 
  *
  * @throws LibcError when there is none with this number, in the words of qemu-ga
  */
-export function readVirtualCpu(
-  libc: Libc,
-  files: KernelFiles,
-  sysfs: string,
-  id: bigint,
-): VirtualCpu {
-  const path = directory(sysfs, id);
-  if (!files.exists(path)) {
-    throw absent(libc, `open("${path}/")`);
-  }
-  return readState(files, sysfs, id);
+export function readVirtualCpu(host: Host, id: bigint): VirtualCpu {
+  const path = directory(host, id);
+  if (!host.files.exists(path)) throw absent(host, `open("${path}/")`);
+  return readState(host, id);
 }
 
 /**
@@ -52,24 +47,19 @@ export function readVirtualCpu(
  *
  * @throws LibcError when the kernel refuses, for example for the last one online
  */
-export function switchVirtualCpu(
-  files: KernelFiles,
-  sysfs: string,
-  id: bigint,
-  online: boolean,
-): void {
-  files.writeText(`${directory(sysfs, id)}/online`, online ? "1" : "0");
+export function switchVirtualCpu(host: Host, id: bigint, online: boolean): void {
+  host.files.writeText(`${directory(host, id)}/online`, online ? "1" : "0");
 }
 
-function absent(libc: Libc, what: string): LibcError {
+function absent({ libc }: Host, what: string): LibcError {
   return new LibcError(what, Errno.ENOENT, libc.explain(Errno.ENOENT));
 }
 
-function directory(sysfs: string, id: bigint): string {
-  return `${sysfs}/devices/system/cpu/cpu${id}`;
+function directory(host: Host, id: bigint): string {
+  return host.sysPath(`${DIRECTORY}/cpu${id}`);
 }
 
-function readState(files: KernelFiles, sysfs: string, id: bigint): VirtualCpu {
-  const online = files.readAttributeIfPresent(`${directory(sysfs, id)}/online`);
+function readState(host: Host, id: bigint): VirtualCpu {
+  const online = host.files.readAttributeIfPresent(`${directory(host, id)}/online`);
   return { id, online: online !== "0", canOffline: online !== undefined };
 }

@@ -11,6 +11,9 @@ const RTC_SET_TIME = 0x4024700an;
 const RTC_TIME_MEMBERS = 9;
 const YEAR_OFFSET = 1900;
 
+/** The name of the hardware clock, below /dev. */
+export const HARDWARE_CLOCK = "rtc0";
+
 /**
  * The hardware clock, which counts whole seconds of UTC.
  *

@@ -11,7 +11,8 @@ const SYSCALL_SYMBOLS = {
 /**
  * Opens a file as a program inside `root` would: the kernel keeps symbolic links, `..` and relative
  * paths within the root (openat2(2), Linux 5.6), also when somebody changes the tree meanwhile. Links
- * such as those in `/proc/PID/fd` are not followed.
+ * such as those in `/proc/PID/fd` are not followed. Where the root is this process's own, a relative path is
+ * relative to its working directory.
  *
  * @param flags O_CLOEXEC is added
  * @param mode permissions of a file that is created, before the umask; 0 when none is
@@ -27,6 +28,9 @@ export function openInRoot(
   what: string,
 ): number {
   const { open, close } = libc.file;
+  if (root === "/" && !path.startsWith("/")) {
+    return libc.check(open(cString(path), flags | OpenFlag.CLOEXEC, mode), what);
+  }
   const { syscall } = libc.bind(SYSCALL_SYMBOLS);
   const directory = libc.check(
     open(cString(root), OpenFlag.PATH | OpenFlag.CLOEXEC, 0),

@@ -1,5 +1,6 @@
 import type { DeviceNumber } from "../../linux/file_status.ts";
 import type { KernelFiles } from "../../linux/kernel_files.ts";
+import type { Host } from "../host.ts";
 
 /** A disk, a partition or a virtual block device. */
 export interface BlockDevice {
@@ -10,22 +11,22 @@ export interface BlockDevice {
 }
 
 /** The block device with this number (`/sys/dev/block/MAJOR:MINOR`); undefined when sysfs has none. */
-export function findBlockDevice(
-  files: KernelFiles,
-  sysfs: string,
+export function readBlockDevice(
+  host: Host,
   { major, minor }: DeviceNumber,
 ): BlockDevice | undefined {
-  return deviceAt(files, `${sysfs}/dev/block`, `${major}:${minor}`);
+  return deviceAt(host.files, host.sysPath("dev/block"), `${major}:${minor}`);
 }
 
 /** Disks and virtual block devices that have a medium (`/sys/block`), by name, without partitions. */
-export function listDisks(files: KernelFiles, sysfs: string): BlockDevice[] {
-  return devicesIn(files, `${sysfs}/block`)
+export function readDisks(host: Host): BlockDevice[] {
+  const { files } = host;
+  return devicesIn(files, host.sysPath("block"))
     .filter(({ path }) => Number(files.readAttribute(`${path}/size`) ?? 0) > 0);
 }
 
 /** The partitions of a disk in the order of their numbers. */
-export function partitionsOf(files: KernelFiles, disk: BlockDevice): BlockDevice[] {
+export function readPartitions({ files }: Host, disk: BlockDevice): BlockDevice[] {
   return files.list(disk.path)
     .filter((name) => name.startsWith(disk.name))
     .map((name) => ({ name, path: `${disk.path}/${name}` }))
@@ -39,14 +40,14 @@ export function partitionsOf(files: KernelFiles, disk: BlockDevice): BlockDevice
  * The block devices that a virtual one is made of: the volumes below a device mapper or a RAID.
  * Undefined for a device that tells nothing of the kind, such as a partition.
  */
-export function slavesOf(files: KernelFiles, device: BlockDevice): BlockDevice[] | undefined {
+export function readSlaves({ files }: Host, device: BlockDevice): BlockDevice[] | undefined {
   const directory = `${device.path}/slaves`;
   if (!files.exists(directory)) return undefined;
   return devicesIn(files, directory);
 }
 
 /** The whole disk that a partition is on; a disk is its own. */
-export function diskOf(files: KernelFiles, device: BlockDevice): BlockDevice {
+export function diskOf({ files }: Host, device: BlockDevice): BlockDevice {
   if (partitionNumber(files, device) === undefined) return device;
   const path = device.path.slice(0, device.path.lastIndexOf("/"));
   return { name: lastComponent(path), path };

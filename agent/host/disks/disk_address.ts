@@ -1,5 +1,5 @@
-import { type BlockDevice, devicePath, diskOf, isVirtual, slavesOf } from "./block_devices.ts";
-import type { DiskSerials } from "./disk_serials.ts";
+import { type BlockDevice, devicePath, diskOf, isVirtual, readSlaves } from "./block_devices.ts";
+import type { Host } from "../host.ts";
 import type { KernelFiles } from "../../linux/kernel_files.ts";
 
 /** How a disk is attached: those of QAPI GuestDiskBusType that the agent can tell. */
@@ -43,22 +43,15 @@ interface Attachment {
  * The addresses of the disks that a block device is on: one for a partition or a disk, those of all
  * members for a device mapper or a RAID, none for a device in memory or in a file.
  */
-export function diskAddresses(
-  files: KernelFiles,
-  serials: DiskSerials,
-  device: BlockDevice,
-): DiskAddress[] {
-  if (!isVirtual(device)) return [diskAddress(files, serials, device)];
-  const slaves = slavesOf(files, device) ?? [];
-  return slaves.flatMap((slave) => diskAddresses(files, serials, slave));
+export function readDiskAddresses(host: Host, device: BlockDevice): DiskAddress[] {
+  if (!isVirtual(device)) return [readDiskAddress(host, device)];
+  const slaves = readSlaves(host, device) ?? [];
+  return slaves.flatMap((slave) => readDiskAddresses(host, slave));
 }
 
 /** The address of a disk or of a partition's disk, from the path of its device in sysfs. */
-export function diskAddress(
-  files: KernelFiles,
-  serials: DiskSerials,
-  device: BlockDevice,
-): DiskAddress {
+export function readDiskAddress(host: Host, device: BlockDevice): DiskAddress {
+  const { files, diskSerials } = host;
   const found = attachment(files, device.path);
   return {
     pciController: found.pciController,
@@ -66,7 +59,7 @@ export function diskAddress(
     bus: found.bus ?? 0,
     target: found.target ?? 0,
     unit: found.unit ?? 0,
-    serial: serials.read(files, diskOf(files, device)),
+    serial: diskSerials.read(files, diskOf(host, device)),
     device: devicePath(device),
   };
 }

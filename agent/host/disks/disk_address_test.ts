@@ -3,15 +3,17 @@ import fc from "fast-check";
 import { plant } from "../../../tests/harness/fixtures/tree.ts";
 import { checkProperty } from "../../../tests/harness/property.ts";
 import { TemporaryDirectory } from "../../../tests/harness/temporary_directory.ts";
-import { diskAddress } from "./disk_address.ts";
-import { DiskSerials } from "./disk_serials.ts";
+import { readDiskAddress } from "./disk_address.ts";
+import { Host } from "../host.ts";
 import { KernelFiles } from "../../linux/kernel_files.ts";
 import { Libc } from "../../linux/libc.ts";
 
 Deno.test("any path of a device and any page with a serial number give an address", async () => {
   await using directory = await TemporaryDirectory.create();
   using libc = new Libc();
-  const files = new KernelFiles(libc);
+  const { path: tree } = directory;
+  const roots = { procfs: tree, sysfs: tree, devfs: tree, rootfs: tree };
+  const hostNow = () => new Host(libc, new KernelFiles(libc), roots);
   const controller = `${directory.path}/devices/pci0000:00/0000:00:02.0`;
   const component = fc.constantFrom(
     "virtio1",
@@ -20,8 +22,6 @@ Deno.test("any path of a device and any page with a serial number give an addres
     "target0:0:0",
     "0:0:1:2",
     "target",
-    "css0",
-    "0.0.0001",
     "0000:01:00.0",
     "block",
     "sda",
@@ -36,13 +36,11 @@ Deno.test("any path of a device and any page with a serial number give an addres
       [`${controller}/driver`]: `->../../../bus/pci/drivers/${name}`,
       [`${directory.path}/disk/device/vpd_pg80`]: Uint8Array.from(page),
     });
-    const address = diskAddress(files, new DiskSerials(), { name: "disk", path });
+    using host = hostNow();
+    const address = readDiskAddress(host, { name: "disk", path });
     assert.ok([address.bus, address.target, address.unit].every(Number.isInteger));
     assert.equal(address.device, "/dev/disk");
-    const { serial } = diskAddress(files, new DiskSerials(), {
-      name: "disk",
-      path: `${directory.path}/disk`,
-    });
+    const { serial } = readDiskAddress(host, { name: "disk", path: `${directory.path}/disk` });
     assert.notEqual(serial, "");
     await Deno.remove(`${controller}/driver`);
   });

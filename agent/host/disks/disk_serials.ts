@@ -1,8 +1,12 @@
-import type { BlockDevice } from "./block_devices.ts";
 import type { KernelFiles } from "../../linux/kernel_files.ts";
 
 // More disks than a machine has at a time: those that are gone are not kept forever.
 const MOST_DISKS = 1024;
+
+/** A disk, by its directory in sysfs. */
+interface Disk {
+  readonly path: string;
+}
 
 /**
  * The serial numbers of disks. For some the kernel asks the disk itself, which takes longer than all the
@@ -13,7 +17,7 @@ export class DiskSerials {
   readonly #known = new Map<string, string>();
 
   /** The serial number that the disk itself tells; undefined when it tells none. */
-  read(files: KernelFiles, disk: BlockDevice): string | undefined {
+  read(files: KernelFiles, disk: Disk): string | undefined {
     const sequence = files.readAttribute(`${disk.path}/diskseq`);
     // Linux has it from 5.15 on.
     if (sequence === undefined) return readSerial(files, disk);
@@ -29,7 +33,7 @@ export class DiskSerials {
 }
 
 /** virtio-blk, NVMe and MMC tell it as text; SCSI and ATA disks in a page of vital product data. */
-function readSerial(files: KernelFiles, disk: BlockDevice): string | undefined {
+function readSerial(files: KernelFiles, disk: Disk): string | undefined {
   for (const attribute of ["serial", "device/serial"]) {
     const serial = files.readAttribute(`${disk.path}/${attribute}`);
     if (serial !== undefined && serial !== "") return serial;

@@ -1,3 +1,4 @@
+import type { Host } from "../host.ts";
 import { exactInteger } from "../../linux/exact_integer.ts";
 
 /** Counters of requests of one kind. Sectors are of 512 bytes, ticks milliseconds. */
@@ -27,9 +28,16 @@ export interface DiskStatistics {
 }
 
 /**
- * Reads `/proc/diskstats` (Documentation/admin-guide/iostats.rst), which has 17 counters since Linux 5.5.
+ * The counters of `/proc/diskstats` (Documentation/admin-guide/iostats.rst), which has 17 since Linux 5.5.
  * Lines of another shape are passed over.
+ *
+ * @throws LibcError when it cannot be read
  */
+export function readDiskStatistics(host: Host): DiskStatistics[] {
+  return parseDiskStatistics(host.files.readText(host.procPath("diskstats")));
+}
+
+/** Reads the text of `/proc/diskstats`. */
 export function parseDiskStatistics(text: string): DiskStatistics[] {
   const result: DiskStatistics[] = [];
   for (const line of text.split("\n")) {

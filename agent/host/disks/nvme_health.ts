@@ -1,4 +1,6 @@
-import { cString, type Libc, OpenFlag } from "../../linux/libc.ts";
+import { cString, OpenFlag } from "../../linux/libc.ts";
+import type { Host } from "../host.ts";
+import { type BlockDevice, devicePath } from "./block_devices.ts";
 
 const NVME_SYMBOLS = {
   ioctl: { parameters: ["i32", "u64", "buffer"], result: "i32", nonblocking: true },
@@ -38,10 +40,15 @@ export interface NvmeHealth {
 /**
  * Asks a disk for its health. It runs off the main thread, since a disk may take its time.
  *
- * @param path the device node of an NVMe namespace
- * @returns undefined when the node cannot be opened or the disk does not answer
+ * @param disk an NVMe namespace
+ * @returns undefined when its device node cannot be opened or the disk does not answer
  */
-export async function readNvmeHealth(libc: Libc, path: string): Promise<NvmeHealth | undefined> {
+export async function readNvmeHealth(
+  host: Host,
+  disk: BlockDevice,
+): Promise<NvmeHealth | undefined> {
+  const { libc } = host;
+  const path = host.rootPath(devicePath(disk));
   const { open, close } = libc.file;
   const fd = open(cString(path), OpenFlag.RDONLY | OpenFlag.CLOEXEC, 0);
   if (fd < 0) return undefined;

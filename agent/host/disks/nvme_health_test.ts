@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { checkProperty } from "../../../tests/harness/property.ts";
-import { TemporaryDirectory } from "../../../tests/harness/temporary_directory.ts";
-import { Libc } from "../../linux/libc.ts";
+import { FixtureHost } from "../../../tests/harness/fixtures/host.ts";
 import { parseNvmeHealth, readNvmeHealth } from "./nvme_health.ts";
 
 Deno.test("every field is read from its place", () => {
@@ -30,11 +29,11 @@ Deno.test("every field is read from its place", () => {
 });
 
 Deno.test("what is not an NVMe disk tells no health", async () => {
-  await using directory = await TemporaryDirectory.create();
-  using libc = new Libc();
-  const file = await directory.write("file", "");
-  assert.equal(await readNvmeHealth(libc, file), undefined);
-  assert.equal(await readNvmeHealth(libc, `${directory.path}/none`), undefined);
+  await using fixture = await FixtureHost.create({ "root/dev/file": "" });
+  const { host } = fixture.context;
+  for (const name of ["file", "none"]) {
+    assert.equal(await readNvmeHealth(host, { name, path: "/no/sysfs" }), undefined);
+  }
 });
 
 Deno.test("any page is read", async () => {

@@ -1,39 +1,28 @@
-import type { DeviceNumber, FileStatus } from "../../linux/file_status.ts";
-import type { KernelFiles } from "../../linux/kernel_files.ts";
-import type { Mount } from "./mount_table.ts";
+import type { Steps } from "../../steps.ts";
+import { type DeviceNumber, type FileStatus, fileStatus } from "../../linux/file_status.ts";
+import type { Host } from "../host.ts";
 import { matchesAny } from "../name_pattern.ts";
-import { resolveInRoot } from "../../linux/rooted_path.ts";
-
-/**
- * Mount points of the volumes of pods. Their storage is the cluster's, often behind a network, and no
- * part of the machine: a snapshot does not hold it, and a volume whose storage is gone blocks whoever
- * touches it.
- */
-export const POD_VOLUMES: readonly string[] = [
-  "/var/lib/kubelet/pods/*",
-  "/var/lib/kubelet/plugins/*",
-];
-
-/** Which file systems are meant; `*` and `?` in a pattern stand for any characters. */
-export interface MountSelection {
-  /** Patterns of mount points; empty for all but the volumes of pods. */
-  readonly include: readonly string[];
-  /** Patterns of the mount points of file systems to leave out, whatever is included. */
-  readonly exclude: readonly string[];
-}
-
-/** Whether a mount at this place may be one of the selection: others need not be looked at. */
-export function mayBeSelected(mountPoint: string, { include }: MountSelection): boolean {
-  return matchesAny(mountPoint, include) || !matchesAny(mountPoint, POD_VOLUMES);
-}
+import { mayBeSelected, type MountSelection } from "./mount_selection.ts";
+import { type Mount, readMountTable } from "./mount_table.ts";
 
 /** What is asked about the mounts. */
 export interface MountSources {
-  readonly files: KernelFiles;
-  /** What is `/` on the host. */
-  readonly rootfs: string;
+  /** See `Host.rootPath`. */
+  readonly rootPath: (path: string) => string;
   /** See `fileStatus`. */
   readonly status: (path: string) => FileStatus | undefined;
+}
+
+/** The file systems on block devices; see `readMountTable` and `selectMounts`. */
+export function* readBlockDeviceMounts(host: Host, selection: MountSelection): Steps<Mount[]> {
+  const { files, libc, roots: { rootfs } } = host;
+  const mounts = selection.include.length === 0
+    ? yield* host.mountTable.read()
+    : yield* readMountTable(files, rootfs, (mountPoint) => mayBeSelected(mountPoint, selection));
+  return selectMounts(mounts, selection, {
+    rootPath: (path) => host.rootPath(path),
+    status: (path) => fileStatus(libc, path),
+  });
 }
 
 /**
@@ -46,7 +35,7 @@ export interface MountSources {
  * Left out are the files that a container runtime mounts, such as /etc/hosts, and all that `selection`
  * does not want: it is excluded when a mount that shows as much as the one taken matches.
  */
-export function blockDeviceMounts(
+export function selectMounts(
   mounts: readonly Mount[],
   selection: MountSelection,
   sources: MountSources,
@@ -85,8 +74,7 @@ function groupByDevice(mounts: readonly Mount[], sources: MountSources): Iterabl
 function blockDevice(mount: Mount, sources: MountSources): DeviceNumber | undefined {
   if (mount.device.major !== 0) return mount.device;
   if (mount.fileSystemType !== "btrfs" || !mount.source.startsWith("/")) return undefined;
-  const { files, rootfs, status } = sources;
-  const device = status(resolveInRoot(files, rootfs, mount.source))?.device;
+  const device = sources.status(sources.rootPath(mount.source))?.device;
   return device?.major === 0 ? undefined : device;
 }
 

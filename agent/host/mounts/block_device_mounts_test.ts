@@ -1,8 +1,10 @@
+import { resolveInRoot } from "../../linux/rooted_path.ts";
 import assert from "node:assert/strict";
 import { mountsOfText } from "../../../tests/harness/fixtures/mount_text.ts";
 import { TemporaryDirectory } from "../../../tests/harness/temporary_directory.ts";
 import { atOnce } from "../../steps.ts";
-import { blockDeviceMounts, type MountSelection } from "./block_device_mounts.ts";
+import { readBlockDeviceMounts, selectMounts } from "./block_device_mounts.ts";
+import type { MountSelection } from "./mount_selection.ts";
 import { type FileStatus, fileStatus } from "../../linux/file_status.ts";
 import { Host } from "../host.ts";
 import { KernelFiles } from "../../linux/kernel_files.ts";
@@ -27,10 +29,10 @@ function select(given: Given): Mount[] {
     if (path.startsWith(`${rootfs === "/" ? "" : rootfs}/dev/`)) return undefined;
     return { isDirectory: !files.includes(path), device: { major: 0, minor: 0 } };
   };
-  return blockDeviceMounts(
+  return selectMounts(
     mountsOfText(lines.join("\n"), rootfs),
     { include: [], exclude: [], ...selection },
-    { files: new KernelFiles(libc), rootfs, status },
+    { rootPath: (path) => resolveInRoot(new KernelFiles(libc), rootfs, path), status },
   );
 }
 
@@ -180,7 +182,7 @@ Deno.test("the file systems of this machine can be told, each once", () => {
   using libc = new Libc();
   const roots = { procfs: "/proc", sysfs: "/sys", devfs: "/dev", rootfs: "/" };
   using host = new Host(libc, new KernelFiles(libc), roots);
-  const mounts = atOnce(host.blockDeviceMounts({ include: [], exclude: [] }));
+  const mounts = atOnce(readBlockDeviceMounts(host, { include: [], exclude: [] }));
   const numbers = mounts.map(({ device }) => `${device.major}:${device.minor}`);
   assert.equal(new Set(numbers).size, numbers.length);
   assert.ok(

@@ -1,4 +1,5 @@
-import { cString, type Libc } from "../../linux/libc.ts";
+import { cString } from "../../linux/libc.ts";
+import type { Host } from "../host.ts";
 
 const USAGE_SYMBOLS = {
   statvfs: { parameters: ["buffer", "buffer"], result: "i32" },
@@ -20,7 +21,7 @@ export interface FileSystemUsage {
 }
 
 /** statvfs(3) of the file system at a path; undefined when it cannot be asked. */
-export function fileSystemUsage(libc: Libc, path: string): FileSystemUsage | undefined {
+export function readFileSystemUsage({ libc }: Host, path: string): FileSystemUsage | undefined {
   const result = new Uint8Array(STATVFS_SIZE);
   if (libc.bind(USAGE_SYMBOLS).statvfs(cString(path), result) < 0) return undefined;
   const view = new DataView(result.buffer);

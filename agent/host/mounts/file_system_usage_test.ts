@@ -1,23 +1,20 @@
 import assert from "node:assert/strict";
-import { TemporaryDirectory } from "../../../tests/harness/temporary_directory.ts";
-import { fileSystemUsage } from "./file_system_usage.ts";
-import { Libc } from "../../linux/libc.ts";
+import { FixtureHost } from "../../../tests/harness/fixtures/host.ts";
+import { readFileSystemUsage } from "./file_system_usage.ts";
 
 Deno.test("the sizes are those that stat(1) tells", async () => {
-  await using directory = await TemporaryDirectory.create();
-  using libc = new Libc();
+  await using host = await FixtureHost.create();
   const stat = await new Deno.Command("stat", {
-    args: ["--file-system", "--format=%S %b", directory.path],
+    args: ["--file-system", "--format=%S %b", host.path],
   }).output();
   const [blockSize = "", blocks = ""] = new TextDecoder().decode(stat.stdout).trim().split(" ");
-  const usage = fileSystemUsage(libc, directory.path);
+  const usage = readFileSystemUsage(host.context.host, host.path);
   assert.ok(usage !== undefined);
   assert.equal(usage.totalPrivileged, BigInt(blockSize) * BigInt(blocks));
   assert.ok(usage.used <= usage.total && usage.total <= usage.totalPrivileged);
 });
 
 Deno.test("a path that is not there has no sizes", async () => {
-  await using directory = await TemporaryDirectory.create();
-  using libc = new Libc();
-  assert.equal(fileSystemUsage(libc, `${directory.path}/none`), undefined);
+  await using host = await FixtureHost.create();
+  assert.equal(readFileSystemUsage(host.context.host, `${host.path}/none`), undefined);
 });

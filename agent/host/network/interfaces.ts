@@ -1,5 +1,5 @@
-import type { Steps } from "../../steps.ts";
-import type { KernelFiles } from "../../linux/kernel_files.ts";
+import { atOnce, type Steps } from "../../steps.ts";
+import type { Host } from "../host.ts";
 import { Errno, LibcError } from "../../linux/libc.ts";
 import {
   type InterfaceFilter,
@@ -7,7 +7,6 @@ import {
   type Link,
   type LinkAddress,
   type LinkStatistics,
-  type Network,
 } from "../../linux/rtnetlink.ts";
 import { TableLine } from "../../linux/table_line.ts";
 import { lineEnd, wholeLines } from "../../linux/whole_lines.ts";
@@ -24,16 +23,6 @@ export interface NetworkInterface {
   readonly statistics: LinkStatistics | undefined;
 }
 
-/** Reads the kernel's lists; see `readNetwork`. */
-export type ReadNetwork = (wanted: InterfaceFilter) => Steps<Network>;
-
-/** Where the facts about interfaces come from. */
-export interface NetworkSources {
-  readonly files: KernelFiles;
-  readonly procfs: string;
-  readonly network: ReadNetwork;
-}
-
 /**
  * The network interfaces: that of the default route first, since hypervisors show the first address,
  * then those with hardware, then the others, each by index, and the loopback last. An address with a
@@ -44,16 +33,16 @@ export interface NetworkSources {
  * @throws LibcError when the kernel does not tell them
  */
 export function* readNetworkInterfaces(
-  sources: NetworkSources,
+  host: Host,
   wanted: InterfaceFilter,
 ): Steps<NetworkInterface[]> {
-  const { links, addresses } = yield* sources.network(wanted);
+  const { links, addresses } = yield* host.readNetwork(wanted);
   const byLabel = Map.groupBy(addresses, ({ label }) => label);
   const hardwareAddresses = new Map(
     links.map(({ name, hardwareAddress }) => [name, formatHardwareAddress(hardwareAddress)]),
   );
   const reported = links.filter(({ name }) => wanted(name));
-  const result = inOrder(reported, sources).map((link): NetworkInterface => ({
+  const result = inOrder(reported, host).map((link): NetworkInterface => ({
     name: link.name,
     hardwareAddress: hardwareAddresses.get(link.name),
     addresses: ipv4First(byLabel.get(link.name)),
@@ -71,8 +60,13 @@ export function* readNetworkInterfaces(
   return result;
 }
 
-function inOrder(links: readonly Link[], { files, procfs }: NetworkSources): Link[] {
-  const defaultRoute = defaultRouteInterface(files, `${procfs}/net/route`);
+/** All IP addresses of this network namespace, as text. */
+export function readOwnAddresses(host: Host): string[] {
+  return atOnce(host.readNetwork(() => true)).addresses.map(({ address }) => address);
+}
+
+function inOrder(links: readonly Link[], host: Host): Link[] {
+  const defaultRoute = readDefaultRouteInterface(host);
   const rank = ({ name, hasDevice }: Link): number => {
     if (name === defaultRoute) return 0;
     if (name === "lo") return 3;
@@ -87,11 +81,11 @@ function inOrder(links: readonly Link[], { files, procfs }: NetworkSources): Lin
  * The interface of the IPv4 default route with the least metric. The kernel tells routes by their
  * destinations, 0.0.0.0 first, so that of a long table only the beginning is read.
  */
-function defaultRouteInterface(files: KernelFiles, path: string): string | undefined {
+function readDefaultRouteInterface(host: Host): string | undefined {
   let best: { name: string; metric: number } | undefined;
   const line = new TableLine();
   try {
-    for (const lines of wholeLines(files.readChunks(path))) {
+    for (const lines of wholeLines(host.files.readChunks(host.procPath("net/route")))) {
       for (let start = 0; start < lines.length;) {
         const end = lineEnd(lines, start);
         line.read(lines, start, end);

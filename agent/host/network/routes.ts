@@ -1,4 +1,4 @@
-import type { KernelFiles } from "../../linux/kernel_files.ts";
+import type { Host } from "../host.ts";
 import { Errno, LibcError } from "../../linux/libc.ts";
 import { TableLine } from "../../linux/table_line.ts";
 import { lineEnd, wholeLines } from "../../linux/whole_lines.ts";
@@ -52,10 +52,11 @@ export type RouteSteps<Route = Ipv4Route | Ipv6Route> = Generator<readonly Route
  *
  * @throws LibcError when there is neither file, in the words of qemu-ga, or one cannot be read
  */
-export function* readRoutes(files: KernelFiles, procfs: string): RouteSteps {
-  const path = `${procfs}/net/route`;
-  const noIpv4 = yield* routesOfFile(parseIpv4Routes(files.readChunks(path)));
-  const noIpv6 = yield* routesOfFile(parseIpv6Routes(files.readChunks(`${procfs}/net/ipv6_route`)));
+export function* readRoutes(host: Host): RouteSteps {
+  const path = host.procPath("net/route");
+  const ipv6Path = host.procPath("net/ipv6_route");
+  const noIpv4 = yield* routesOfFile(parseIpv4Routes(host.files.readChunks(path)));
+  const noIpv6 = yield* routesOfFile(parseIpv6Routes(host.files.readChunks(ipv6Path)));
   if (noIpv4 !== undefined && noIpv6 !== undefined) {
     throw new LibcError(`open("${path}")`, noIpv4.errno, noIpv4.explanation);
   }

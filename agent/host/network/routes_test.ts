@@ -25,8 +25,7 @@ const IPV6 =
   "garbage\n";
 
 function routesOf(host: FixtureHost): (Ipv4Route | Ipv6Route)[] {
-  const { files, roots } = host.context.host;
-  return Array.from(readRoutes(files, roots.procfs)).flat();
+  return Array.from(readRoutes(host.context.host)).flat();
 }
 
 Deno.test("routes of both protocols are read, other lines are passed over", async () => {
