@@ -52,6 +52,6 @@ function unquote(text: string): string {
   const single = /^'([^']*)'/.exec(text);
   if (single !== null) return single[1] ?? "";
   const double = /^"((?:[^"\\]|\\.)*)"/.exec(text);
-  if (double !== null) return (double[1] ?? "").replace(/\\(["$`\\])/g, "$1");
+  if (double !== null) return (double[1] ?? "").replace(/\\(["'$`\\])/g, "$1");
   return (/^(?:[^\s\\'";]|\\.)*/.exec(text)?.[0] ?? "").replace(/\\(.)/g, "$1");
 }

@@ -27,6 +27,8 @@ Deno.test("values are quoted and escaped as in a shell", () => {
   assert.equal(value("'a \"b\" \\c' # d"), 'a "b" \\c');
   assert.equal(value('"a \\"b\\" \\$c \\x"'), 'a "b" $c \\x');
   assert.equal(value("a\\ b c"), "a b");
+  // A shell would keep this backslash; os-release(5) has every quote escaped, and so does qemu-ga read it.
+  assert.equal(value('"it\\\'s"'), "it's");
   assert.equal(value(""), "");
 });
 
