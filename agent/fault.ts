@@ -6,7 +6,7 @@ export interface Fault {
 }
 
 /**
- * A failure that is foreseen: a user or a client is told its message, which is the fault as a sentence, and
+ * A failure that is foreseen: a user or a client sees its message, which is the fault as a sentence, and
  * no stack. Whatever else is thrown is a mistake in the agent.
  */
 export class FaultError extends Error implements Fault {

@@ -50,7 +50,7 @@ export type Activity =
     /** Whether the command acts on the machine, so that it leaves an audit line. */
     readonly isAudited: boolean;
     readonly outcome: RequestOutcome;
-    /** What it failed with, as the client is told; undefined for a success. */
+    /** What it failed with, as the client sees it; undefined for a success. */
     readonly error: string | undefined;
     readonly seconds: number;
     /** Who asked, as far as the channel knows. */
@@ -162,7 +162,7 @@ export class ActivityFeed {
   #listeners: readonly Publish[] = [];
   #early: Activity[] | undefined = [];
 
-  /** `log` is told of a listener that throws; a publisher never is. */
+  /** A listener that throws is logged; the publisher does not notice. */
   constructor(log: Log) {
     this.#log = log;
   }

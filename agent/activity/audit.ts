@@ -6,7 +6,7 @@ const LONGEST_REASON = 1_000;
 
 /**
  * Makes audit lines (`audit: true`) of what acts on the machine: each such command with its outcome,
- * and each thaw and each forced shutdown that no command asked for. Other requests are details for who looks for a fault.
+ * and each thaw and each forced shutdown that no command asked for. Other requests are details for whoever looks for a fault.
  *
  * Neither has a command's arguments in it, nor an error that could repeat them, where they can be
  * secrets: passwords, keys, and what files and programs are given.

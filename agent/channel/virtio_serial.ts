@@ -84,7 +84,7 @@ export function describeVirtioPorts(files: KernelFiles, options: VirtioSerialOpt
     : `this machine has only the ports ${names.join(", ")}`;
 }
 
-/** Says why a device could not be opened, and for a busy one who has it. */
+/** Says why a device could not be opened, and for a busy one which process has it. */
 export function explainOpenError(
   files: KernelFiles,
   procfs: string,

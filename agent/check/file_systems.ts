@@ -74,7 +74,7 @@ function checkGuard(libc: Libc, statedir: string): CheckLine {
   return warning(
     name,
     "nobody thaws when the agent is killed while its own disk is frozen",
-    "run qemu-ga-talos guard beside the agent, with the same --statedir; in the chart " +
+    "run qemu-ga-talos guard next to the agent, with the same --statedir; in the chart " +
       "freeze.guard.enabled does",
   );
 }

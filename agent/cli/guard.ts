@@ -21,7 +21,7 @@ import { versionLine } from "../version.ts";
 const HELP = `Usage: qemu-ga-talos guard [OPTION]...
 
 Watches the agent's freezes from a process of its own, and thaws when the agent cannot: when it was
-killed, or lives and has not thawed a few seconds after --fsfreeze-timeout. Start it beside the agent,
+killed, or lives and has not thawed a few seconds after --fsfreeze-timeout. Start it next to the agent,
 with the same --statedir and --path-rootfs, and in a cgroup of its own, so that what kills the one does
 not kill the other. While nothing is frozen it sleeps. On SIGTERM it ends as soon as nothing is frozen.
 `;

@@ -16,7 +16,7 @@ export interface Power {
   request(action: PowerAction): Promise<void>;
 }
 
-/** Everything that a command needs beside its arguments. */
+/** Everything that a command needs besides its arguments. */
 export interface CommandContext {
   /** The agent's version. */
   readonly version: string;

@@ -107,7 +107,7 @@ function resultReply(result: ProcessResult): ResultWithBytes {
   return new ResultWithBytes(members, () => result[Symbol.dispose]());
 }
 
-/** Absent when there is no output; whether it is cut off is told whenever it is present. */
+/** Absent when there is no output; whether it is cut off is given whenever it is present. */
 function outputMembers(prefix: "out" | "err", output: ProcessResult["stdout"]): BytesMembers {
   if (output === undefined || output.kept.length === 0 && !output.truncated) return {};
   return { [`${prefix}-data`]: output.kept, [`${prefix}-truncated`]: output.truncated };

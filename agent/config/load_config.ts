@@ -12,7 +12,7 @@ const DEFAULT_FILE = "/etc/qemu/qemu-ga.conf";
 /** qemu-ga's. */
 const DAEMON_PIDFILE = "/var/run/qemu-ga.pid";
 
-/** Where the configuration comes from, beside the command line. */
+/** Where the configuration comes from, besides the command line. */
 export interface ConfigSources {
   /** Looks up an environment variable. */
   readonly environment: (name: string) => string | undefined;
@@ -66,7 +66,7 @@ function textsOfEnvironment(sources: ConfigSources): Texts {
     if (option.commandLineOnly) continue;
     const variable = environmentVariable(option);
     const text = sources.environment(variable);
-    // Who sets a variable to nothing means to leave it out; only for a list is nothing a value.
+    // Setting a variable to nothing means leaving it out; only for a list is nothing a value.
     if (text === undefined || (text === "" && option.kind !== "list")) continue;
     addText(texts, option, text, `environment variable ${variable}`);
   }

@@ -14,9 +14,9 @@ import type { Publish } from "../activity/activity.ts";
 import type { Log } from "../log/log.ts";
 import { nextTurn } from "../steps.ts";
 
-/** A guest-sync that comes earlier was sent together with the command, by one who waits for both. */
+/** A guest-sync that comes earlier was sent together with the command, by a client that waits for both. */
 const ABANDON_MS = 1_000;
-/** What is read from a client while its command runs: nobody sends more who waits for the reply. */
+/** What is read from a client while its command runs: a client that waits for the reply sends no more. */
 const MOST_BYTES_AHEAD = 64 * 1024;
 
 const LATE = Symbol("the command takes long");

@@ -185,7 +185,7 @@ Deno.test("requests are answered in their order, however long one takes", async 
   client.leave();
 });
 
-Deno.test("who synchronizes again is answered at once, and the old reply is dropped", async () => {
+Deno.test("a client that synchronizes again is answered at once, and the old reply is dropped", async () => {
   await using bench = new Bench();
   const client = bench.connect();
   client.send(slow("a"));
@@ -204,7 +204,7 @@ Deno.test("who synchronizes again is answered at once, and the old reply is drop
   client.leave();
 });
 
-Deno.test("other commands wait for the one that was given up, unless they are, too", async () => {
+Deno.test("other commands wait for the one that was abandoned, unless they are, too", async () => {
   await using bench = new Bench();
   const first = bench.connect();
   first.send(slow("a"));

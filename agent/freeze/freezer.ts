@@ -206,7 +206,7 @@ export class Freezer implements AsyncDisposable {
    *
    * @returns how many were thawed; 0 when nothing was frozen
    * @throws FreezeError when some stay frozen: then the state does, and it is tried again by itself; for
-   * a command also when its freeze has ended before, which is told once
+   * a command also when its freeze has ended before, which is reported once
    * @throws Error for a command when the hook fails; everything is thawed then
    */
   async thaw(reason: ThawReason): Promise<number> {
@@ -509,7 +509,7 @@ export class Freezer implements AsyncDisposable {
       : reason === "unguarded"
       ? "the guard has ended"
       : "a thaw was asked for";
-    return new FreezeError(`the freeze was given up: ${cause}`);
+    return new FreezeError(`the freeze was abandoned: ${cause}`);
   }
 
   #removeMarker(): string | undefined {

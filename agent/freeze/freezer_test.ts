@@ -300,7 +300,7 @@ Deno.test("a thaw during a freeze thaws at once what is frozen, and the rest is 
   const { kernel, freezer } = process;
   kernel.onFrozen = () => kernel.holdsFreeze = true;
   const freezing = freezer.freeze();
-  const refused = assert.rejects(freezing, freezeError(/given up: it took longer than/));
+  const refused = assert.rejects(freezing, freezeError(/abandoned: it took longer than/));
   await kernel.freezeHeld();
   assert.equal(freezer.state, "freezing");
   assert.deepEqual(kernel.frozen, ["/var/mnt/data"]);
@@ -340,7 +340,7 @@ Deno.test("a loop device's thaw that waits for the freeze under way does not hol
   const { kernel, freezer } = process;
   kernel.at("/var/mnt/data").liesOn = kernel.at("/");
   kernel.onFrozen = () => kernel.holdsFreeze = true;
-  const refused = assert.rejects(freezer.freeze(), freezeError(/given up/));
+  const refused = assert.rejects(freezer.freeze(), freezeError(/abandoned/));
   await kernel.freezeHeld();
   await process.elapse();
   assert.deepEqual(kernel.frozen, ["/var/mnt/data"]);
@@ -354,7 +354,7 @@ Deno.test("a signal during a freeze thaws, and nothing can be frozen afterwards"
   const process = new Process();
   const { kernel, freezer } = process;
   kernel.holdsFreeze = true;
-  const refused = assert.rejects(freezer.freeze(), freezeError(/given up: the agent is stopping/));
+  const refused = assert.rejects(freezer.freeze(), freezeError(/abandoned: the agent is stopping/));
   await kernel.freezeHeld();
   const disposed = freezer[Symbol.asyncDispose]();
   kernel.finishFreeze();
@@ -365,7 +365,7 @@ Deno.test("a signal during a freeze thaws, and nothing can be frozen afterwards"
   await freezer[Symbol.asyncDispose]();
 });
 
-Deno.test("a freeze that the kernel does not come back from is given up, and thawed when it does", async () => {
+Deno.test("a freeze that the kernel does not come back from is abandoned, and thawed when it does", async () => {
   const process = new Process();
   const { kernel, marker, freezer, timers } = process;
   kernel.onFrozen = () => kernel.holdsFreeze = true;
@@ -390,11 +390,11 @@ Deno.test("a freeze that the kernel does not come back from is given up, and tha
   assertClean(process);
 });
 
-Deno.test("an agent that stops waits for a freeze that it has given up", async () => {
+Deno.test("an agent that stops waits for a freeze that it has abandoned", async () => {
   const process = new Process();
   const { kernel, freezer } = process;
   kernel.holdsFreeze = true;
-  const refused = assert.rejects(freezer.freeze(), freezeError(/given up|has not come back/));
+  const refused = assert.rejects(freezer.freeze(), freezeError(/abandoned|has not come back/));
   await kernel.freezeHeld();
   await process.elapse();
   const disposed = freezer[Symbol.asyncDispose]();
@@ -704,7 +704,7 @@ Deno.test("a freeze and its thaw are published, with each state between", async 
   assert.ok(Number(thaw?.frozenSeconds) >= 0);
 });
 
-Deno.test("a freeze of nothing and one that is given up are told apart", async () => {
+Deno.test("a freeze of nothing and one that is abandoned are told apart", async () => {
   const empty = new Process(new FakeFileSystems([]));
   await assert.rejects(empty.freezer.freeze());
   assert.deepEqual(empty.activity.of("freeze").map(({ outcome }) => outcome), ["nothing"]);

@@ -1,5 +1,5 @@
 import { messageOf } from "../fault.ts";
-/** What the hook is told: before a freeze, and after a thaw. */
+/** The argument of the hook: before a freeze, and after a thaw. */
 export type HookAction = "freeze" | "thaw";
 
 /** Runs the hook; `signal` ends a run that lasts. */

@@ -97,10 +97,10 @@ export function parseLastFreeze(text: string): LastFreeze | undefined {
 }
 
 /**
- * What a client is told whose freeze has ended before it asked for the thaw: its backup is not
+ * What a client hears whose freeze has ended before it asked for the thaw: its backup is not
  * consistent. At the time limit it begins with the words of qemu-ga for Windows, which KubeVirt looks for.
  *
- * @returns undefined when the freeze has ended as its client wanted, or that was told already
+ * @returns undefined when the freeze has ended as its client wanted, or that was reported already
  */
 export function describeLapse(lastFreeze: LastFreeze): string | undefined {
   const { endedBy, told, until, seconds, limitSeconds } = lastFreeze;

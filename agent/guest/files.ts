@@ -147,7 +147,7 @@ export class GuestFiles implements Disposable {
 
 /**
  * An open file. What is written goes to the system at once: qemu-ga's stdio keeps it until a flush, so
- * that a full disk is told by the flush there and by the write here.
+ * that a full disk shows at the flush there and at the write here.
  */
 export class GuestFile implements Disposable {
   readonly #libc: Libc;

@@ -10,7 +10,7 @@ export interface Condition {
   readonly reason: string;
 }
 
-/** What readiness is made of beside activities. */
+/** What readiness is made of besides activities. */
 export interface ReadinessOptions {
   /** Whether the loop that serves the hypervisor has come to an end. */
   readonly portLoopEnded: () => boolean;

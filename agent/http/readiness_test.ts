@@ -6,7 +6,7 @@ function port(state: PortState, reason?: string): Activity {
   return { kind: "port", state, path: "/dev/vport0p1", reason };
 }
 
-Deno.test("ready is who has the port open and serves it", async () => {
+Deno.test("the agent is ready when it has the port open and serves it", async () => {
   let ended = false;
   const readiness = new Readiness({ portLoopEnded: () => ended, checkCredentials: undefined });
   const states = async () => (await readiness.conditions()).map(({ name, ok }) => [name, ok]);

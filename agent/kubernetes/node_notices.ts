@@ -1,7 +1,7 @@
 import { EXPIRY_WARNING_SECONDS } from "../talos/credentials/expiry_warning.ts";
 import type { Activity, PortState } from "../activity/activity.ts";
 
-/** Something that who looks after the node should know. */
+/** Something that whoever looks after the node should know. */
 export interface NodeNotice {
   readonly type: "Normal" | "Warning";
   /** Why, in one CamelCase word; programs look for it. */
@@ -16,9 +16,9 @@ export interface NodeNotice {
 export interface NodeNoticesOptions {
   /** Gets each notice; it must be quick. */
   readonly send: (notice: NodeNotice) => void;
-  /** How long file systems may be frozen before that is told, in milliseconds. Default: 30 s. */
+  /** How long file systems may be frozen before a notice is sent, in milliseconds. Default: 30 s. */
   readonly longFreezeMs?: number;
-  /** How long the port may be missing before that is told, in milliseconds. Default: 10 s. */
+  /** How long the port may be missing before a notice is sent, in milliseconds. Default: 10 s. */
   readonly portPatienceMs?: number;
   /** The clock, in milliseconds since the epoch; for tests. */
   readonly now?: () => number;

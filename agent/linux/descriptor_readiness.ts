@@ -4,7 +4,7 @@ import { Poll, PollEvent } from "./poll.ts";
 
 const INPUT = EpollEvent.IN | EpollEvent.EDGE_TRIGGERED;
 
-/** What an edge told: who waits for reading or writing tries again after either. */
+/** What an edge told: whatever waits for reading or writing tries again after either. */
 export interface Edge {
   /** The other side has hung up. */
   readonly hangup: boolean;

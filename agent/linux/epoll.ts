@@ -49,7 +49,7 @@ export class Epoll implements Disposable {
   }
 
   /**
-   * Watches a descriptor, which stays its owner's, for `events` beside hang-ups and errors.
+   * Watches a descriptor, which stays its owner's, for `events`, and for hang-ups and errors in any case.
    *
    * @throws LibcError when the kernel refuses, for example at the limit of watches
    */

@@ -1,6 +1,6 @@
 import type { Libc } from "./libc.ts";
 
-/** Events of poll(2) that are asked for; `HUP` is told whatever is asked. */
+/** Events of poll(2) that are asked for; `HUP` is reported in any case. */
 export const PollEvent = {
   IN: 0x001,
   PRI: 0x002,

@@ -1,12 +1,12 @@
 /** How much a log line matters, least first. */
 export type LogLevel = "debug" | "info" | "warn" | "error";
 
-/** What a log line carries beside its message; undefined fields are left out. */
+/** What a log line carries besides its message; undefined fields are left out. */
 export type LogFields = Readonly<Record<string, string | number | bigint | boolean | undefined>>;
 
 /** A place for log lines. It is passed to whatever logs; nothing imports one as a global. */
 export interface Log {
-  /** A detail for who looks for a fault; shown with `--verbose` only. */
+  /** A detail for whoever looks for a fault; shown with `--verbose` only. */
   debug(message: string, fields?: LogFields): void;
   /** A normal event that an operator wants to see, power actions above all. */
   info(message: string, fields?: LogFields): void;
@@ -19,7 +19,7 @@ export interface Log {
 /** Takes one whole line, newline included. */
 export type LogSink = (line: string) => void;
 
-/** What a log needs beside its sink. */
+/** What a log needs besides its sink. */
 export interface LogOptions {
   /** Lines below this level are dropped. Default `info`. */
   readonly level?: LogLevel;

@@ -24,7 +24,7 @@ export interface LogDestination {
   write(bytes: Uint8Array<ArrayBuffer>): number | WriteFailure;
 }
 
-/** What `PausedLines` is told. */
+/** The options of `PausedLines`. */
 export interface PausedLinesOptions {
   /**
    * Tells, in a log line of its own, that lines were lost, and why; called once lines can be written
@@ -36,7 +36,7 @@ export interface PausedLinesOptions {
 }
 
 /**
- * Log lines that wait until they can be written, in their order. Who logs never waits for it, and
+ * Log lines that wait until they can be written, in their order. A caller that logs never waits for it, and
  * never learns that it failed:
  *
  * - While file systems are frozen, a line written to a file, or to a container's output, may never

@@ -26,8 +26,8 @@ interface Window {
 
 /**
  * A log that leaves out lines whose level and message come again and again. What was left out in a
- * window is told at its end by one more line, the last one, with the field `repeated`: how many lines
- * it stands for. Debug lines all pass, since who asks for them looks for something.
+ * window is summed up at its end by one more line, the last one, with the field `repeated`: how many lines
+ * it stands for. Debug lines all pass, since whoever asks for them is looking for something.
  */
 export class RepeatLimit implements Log, Disposable {
   readonly #log: Log;

@@ -7,7 +7,7 @@ import { Counter, Gauge, Histogram, Registry } from "./prometheus_client.ts";
 /** The text formats in which metrics are served. */
 export type MetricsFormat = "prometheus" | "openmetrics";
 
-/** What metrics are made of beside activities. */
+/** What metrics are made of besides activities. */
 export interface MetricsOptions {
   /** The agent's version. */
   readonly version: string;

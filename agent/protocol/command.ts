@@ -70,7 +70,7 @@ export function mayRunConcurrently({ isSync, whileFrozen }: AnyCommandDeclaratio
 }
 
 /**
- * A command as the dispatcher sees it. `Context` is what every handler gets beside its arguments,
+ * A command as the dispatcher sees it. `Context` is what every handler gets besides its arguments,
  * `Result` what it returns.
  */
 export interface Command<Context, Result extends CommandResult = CommandResult>

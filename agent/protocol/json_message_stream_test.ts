@@ -66,7 +66,7 @@ const TRANSCRIPT: readonly (readonly [string, readonly string[]])[] = [
   ['{"a":"\\u12\xc3\xa94"}', ["\\u12é is not a valid Unicode character"]],
   ['{"a":"\\u1\xf0\x9f\x98\x80"}', ["\\u1\ufffd is not a valid Unicode character"]],
   ['{"a":"\\u12\x804"}', ["\\u12\ufffd4 is not a valid Unicode character"]],
-  // Of several mistakes the first one is told.
+  // Of several mistakes the first one is reported.
   ['{"a":"\\q\x80"}', ["invalid escape sequence in string"]],
   ['{"a":"\x80\\q"}', ["invalid UTF-8 sequence in string"]],
   ['{"a":"\\\x80"}', ["invalid escape sequence in string"]],

@@ -34,7 +34,7 @@ const ESCAPES: ReadonlyMap<number, number> = new Map([
 ]);
 
 /**
- * Decodes a string token of QEMU's JSON dialect. Of several mistakes the first one is told.
+ * Decodes a string token of QEMU's JSON dialect. Of several mistakes the first one is reported.
  *
  * The text is written over the token, which it never is longer than: a string can be megabytes.
  *

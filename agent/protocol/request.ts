@@ -23,7 +23,7 @@ const NO_ARGUMENTS: JsonObject = {};
 
 /**
  * Makes a request of a message, with the command looked up: nothing looks at the message's JSON after that.
- * What is wrong with it is told in the order and words of QEMU's dispatcher.
+ * What is wrong with it is reported in the order and words of QEMU's dispatcher.
  *
  * @param commands by name
  */

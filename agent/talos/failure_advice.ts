@@ -108,7 +108,7 @@ export function explainFailure(
         remedy: undefined,
       };
     case "cancelled":
-      return { fact: `${endpoint}: given up because the agent stops`, remedy: undefined };
+      return { fact: `${endpoint}: abandoned because the agent stops`, remedy: undefined };
   }
 }
 

@@ -45,7 +45,7 @@ const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 const DEFAULT_FORCE_RETRY_MS = [1000, 2000, 4000, 8000];
 
-/** What came of a power action, for who is told. */
+/** What came of a power action, for those who are notified. */
 interface PowerOutcome {
   /** Whether a command asks for it; default true. */
   readonly requested?: boolean;

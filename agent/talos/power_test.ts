@@ -174,7 +174,7 @@ Deno.test("a call under way is given up when TalosPower is disposed of", async (
   await bench.api.fault({ fault: "never" });
   const power = bench.power();
   const request = power.request("powerdown");
-  const rejected = assert.rejects(request, { message: /given up because the agent stops/ });
+  const rejected = assert.rejects(request, { message: /abandoned because the agent stops/ });
   await bench.api.calls.waitFor(1);
   power[Symbol.dispose]();
   await rejected;

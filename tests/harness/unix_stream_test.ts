@@ -91,7 +91,7 @@ Deno.test("a guest agent's client finds its reply behind stale ones", async () =
   deepEqual([error.errorClass, error.description], ["CommandNotFound", "no x"]);
 });
 
-Deno.test("who waits for a listener can be told that there will be none", async () => {
+Deno.test("a client that waits for a listener can be told that there will be none", async () => {
   const path = `${await Deno.makeTempDir()}/socket`;
   const ended = new AbortController();
   const connecting = UnixStream.connect(path, { signal: ended.signal });

@@ -9,7 +9,7 @@ const VERSION: string = JSON.parse(await Deno.readTextFile("deno.json")).version
 /** How the output of `qemu-ga-talos version` begins. */
 const VERSION_LINE = `QEMU Guest Agent ${VERSION} (qemu-ga-talos;`;
 
-/** What the image has beside the licences. */
+/** What the image has besides the licences. */
 const FILES = [
   "etc/group",
   "etc/nsswitch.conf",

@@ -3,7 +3,7 @@ import type { ControlPlane } from "../harness/kubernetes/control_plane.ts";
 import type { KubernetesObject } from "../harness/kubernetes/api.ts";
 import { until } from "../harness/until.ts";
 
-/** What a Node is like, beside its name. */
+/** What a Node is like, besides its name. */
 export interface NodeOptions {
   readonly labels?: Readonly<Record<string, string>>;
   readonly taints?: readonly { key: string; effect: string }[];

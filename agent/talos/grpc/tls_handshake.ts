@@ -32,7 +32,7 @@ export async function probeHandshake(
       endpoint: formatEndpoint(endpoint),
       method: undefined,
       text: cancelled
-        ? "given up"
+        ? "abandoned"
         : timedOut
         ? `no TLS handshake within ${deadline.milliseconds} ms`
         : failure.text,

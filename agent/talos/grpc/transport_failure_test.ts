@@ -235,7 +235,7 @@ Deno.test("nobody who could answer", async (t) => {
     const call = shutdown(server.endpoint, credentials, 5000, controller.signal);
     setTimeout(() => controller.abort(), 50);
     const error = await talosErrorOf(call);
-    check(error, { failure: "cancelled", code: 1, text: /given up/, mayHaveHappened: false });
+    check(error, { failure: "cancelled", code: 1, text: /abandoned/, mayHaveHappened: false });
   });
 });
 
@@ -321,7 +321,7 @@ Deno.test("answers that are none", async (t) => {
     await api.calls.waitFor(before + 1);
     controller.abort();
     const error = await talosErrorOf(call);
-    check(error, { failure: "cancelled", code: 1, text: /given up/, mayHaveHappened: true });
+    check(error, { failure: "cancelled", code: 1, text: /abandoned/, mayHaveHappened: true });
   });
   await t.step("a late answer is one", async () => {
     await api.fault({ fault: "slow", ms: 200 });

@@ -64,7 +64,7 @@ export async function unaryCall(client: Deno.HttpClient, call: UnaryCall): Promi
       throw error({
         failure: deadline.expired ? "deadline" : "cancelled",
         code: grpcCode(deadline.expired ? "DEADLINE_EXCEEDED" : "CANCELLED"),
-        text: deadline.expired ? `no answer within ${deadline.milliseconds} ms` : "given up",
+        text: deadline.expired ? `no answer within ${deadline.milliseconds} ms` : "abandoned",
         mayHaveHappened: true,
         cause,
       });

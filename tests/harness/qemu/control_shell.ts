@@ -61,7 +61,7 @@ export class ControlShell implements AsyncDisposable {
   }
 
   /**
-   * Runs a command by the guest's shell, as root, beside others that still run. Default 10 seconds:
+   * Runs a command by the guest's shell, as root, while others may still run. Default 10 seconds:
    * after that it is killed, if it can be.
    *
    * @throws {DeadlineError} if it does not end in time.

@@ -19,7 +19,7 @@ export interface GuestOptions {
   readonly programs?: Readonly<Record<string, string>>;
   /** Files by absolute path in the guest. */
   readonly files?: Readonly<Record<string, GuestFile>>;
-  /** Modules to load beside those of every guest, such as `xfs`. */
+  /** Modules to load besides those of every guest, such as `xfs`. */
   readonly modules?: readonly string[];
   /** Its disks, /dev/vda first. */
   readonly disks?: readonly DiskOptions[];

@@ -2,7 +2,7 @@ import { type Kernel, readModules } from "./kernel.ts";
 import { type ArchiveEntry, newcArchive } from "./newc.ts";
 import { sharedLibraries } from "./programs.ts";
 
-/** A file that a guest gets beside those of every guest: its text or bytes, or with permissions. */
+/** A file that a guest gets besides those of every guest: its text or bytes, or with permissions. */
 export type GuestFile = string | Uint8Array | {
   /** What is in it. */
   readonly content: string | Uint8Array;
@@ -10,7 +10,7 @@ export type GuestFile = string | Uint8Array | {
   readonly mode: number;
 };
 
-/** What goes into an initramfs beside the tree that every guest has (`rootfs/`). */
+/** What goes into an initramfs besides the tree that every guest has (`rootfs/`). */
 export interface InitramfsContents {
   /** The kernel whose modules are taken. */
   readonly kernel: Kernel;

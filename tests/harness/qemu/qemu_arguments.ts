@@ -23,7 +23,7 @@ export interface Machine {
   readonly kernelImage: string;
   /** Path of the initramfs. */
   readonly initramfs: string;
-  /** Kernel options beside the usual ones. */
+  /** Kernel options besides the usual ones. */
   readonly append: readonly string[];
   /** Memory in MiB. */
   readonly memoryMiB: number;
