@@ -256,7 +256,8 @@ function describe(outcome: Outcome): string {
 }
 
 const quick = Deno.args.includes("--quick");
-const names = Deno.args.filter((word) => word !== "--quick");
+if (Deno.args.includes("--all")) Deno.env.set("BUILD_ALL", "true");
+const names = Deno.args.filter((word) => word !== "--quick" && word !== "--all");
 const unknown = names.find((name) => !SUITES.some((suite) => suite.name === name));
 if (unknown !== undefined) {
   console.error(`unknown suite ${unknown}; there are ${SUITES.map(({ name }) => name).join(", ")}`);
