@@ -3,6 +3,7 @@ import type { Freezer } from "../freeze/freezer.ts";
 import type { GuestFiles } from "../guest/files.ts";
 import type { GuestProcesses } from "../guest/processes.ts";
 import type { Host } from "../host/host.ts";
+import type { InterfaceSelection } from "../host/network/interfaces.ts";
 import type { TrimResult } from "../freeze/trim.ts";
 import type { PowerAction } from "../talos/power.ts";
 
@@ -31,10 +32,5 @@ export interface CommandContext {
   readonly freezer: Pick<Freezer, "state" | "freeze" | "thaw">;
   /** See `trimFileSystems`. */
   readonly trim: (minimum: bigint) => Promise<TrimResult[]>;
-  readonly interfaces: {
-    /** Patterns of the interfaces to report; empty for all. */
-    readonly include: readonly string[];
-    /** Patterns of the interfaces not to report. */
-    readonly exclude: readonly string[];
-  };
+  readonly interfaces: InterfaceSelection;
 }

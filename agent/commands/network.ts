@@ -1,8 +1,11 @@
 import type { Host } from "../host/host.ts";
-import { matchesAny } from "../host/name_pattern.ts";
-import { type NetworkInterface, readNetworkInterfaces } from "../host/network/interfaces.ts";
+import {
+  type InterfaceSelection,
+  type NetworkInterface,
+  readNetworkInterfaces,
+} from "../host/network/interfaces.ts";
 import { type Ipv4Route, type Ipv6Route, readRoutes } from "../host/network/routes.ts";
-import type { InterfaceFilter, LinkStatistics } from "../linux/rtnetlink.ts";
+import type { LinkStatistics } from "../linux/rtnetlink.ts";
 import { defineListCommand } from "../protocol/command.ts";
 import type { ItemStep } from "../protocol/json_items.ts";
 import type { JsonObject } from "../protocol/json_value.ts";
@@ -13,15 +16,14 @@ export const guestNetworkGetInterfaces = defineListCommand(
   {
     name: "guest-network-get-interfaces",
     summary:
-      "The node's network interfaces with addresses and counters, without those that only the " +
-      "cluster network sees.",
+      "The node's network interfaces with addresses and counters, its own address first, without " +
+      "those that only the cluster network sees.",
     since: "1.1",
     arguments: {},
     reply: "value",
     family: "information",
   },
-  (_values, { host, interfaces }: CommandContext) =>
-    interfaceReplies(host, (name) => isReported(name, interfaces)),
+  (_values, { host, interfaces }: CommandContext) => interfaceReplies(host, interfaces),
 );
 
 /** QAPI guest-network-get-route. */
@@ -37,23 +39,11 @@ export const guestNetworkGetRoute = defineListCommand(
   (_values, { host }: CommandContext) => routeReplies(host),
 );
 
-/**
- * Whether an interface is reported: it matches one of the patterns to include, if there are any, and
- * none of those to exclude. `*` and `?` stand for any characters.
- */
-export function isReported(
-  name: string,
-  { include, exclude }: CommandContext["interfaces"],
-): boolean {
-  if (include.length > 0 && !matchesAny(name, include)) return false;
-  return !matchesAny(name, exclude);
-}
-
 function* interfaceReplies(
   host: Host,
-  wanted: InterfaceFilter,
+  selection: InterfaceSelection,
 ): Generator<ItemStep, void, void> {
-  for (const entry of yield* readNetworkInterfaces(host, wanted)) yield [interfaceReply(entry)];
+  for (const entry of yield* readNetworkInterfaces(host, selection)) yield [interfaceReply(entry)];
 }
 
 function* routeReplies(host: Host): Generator<ItemStep, void, void> {

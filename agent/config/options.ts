@@ -4,10 +4,24 @@ import type { Option } from "./option.ts";
 /** The name of the serial port that isa-serial takes without `--path`, below the host's /dev. */
 export const ISA_SERIAL_DEVICE = "ttyS0";
 
-/** Names of interfaces that only the cluster network sees, which a hypervisor should not show. */
-export const CLUSTER_INTERFACES =
-  "veth*,lxc*,cilium_*,cali*,tunl*,vxlan.calico,flannel*,cni*,kube-*,nodelocaldns,antrea-*,genev_sys_*," +
-  "vxlan_sys_*,ovs-system,br-int,weave,vethwe-*,dummy*,docker*,bonding_masters,sit*,ip6tnl*,kubespan,siderolink";
+/**
+ * Interfaces that only the cluster network sees, which a hypervisor should not show: by kind what overlays and
+ * pods are made of, and by name what the network plugins and kube-proxy make.
+ */
+export const CLUSTER_INTERFACES = [
+  ...["kind:pod-veth", "kind:vxlan", "kind:geneve"],
+  // Calico; Cilium; flannel, and the reference plugins; Weave; kube-router.
+  ...["cali*", "*.cali", "*.calico", "bpfin*", "bpfout*", "cilium_*", "lxc*", "flannel*", "cni*"],
+  ...["weave", "vethwe-*", "vxlan-6784", "kube-bridge", "veth*"],
+  // OVN-Kubernetes and kube-ovn; Antrea; Open vSwitch.
+  ...["ovn0", "ovn-k8s-*", "mirror0", "br-int", "ovs-system", "antrea-*", "genev_sys_*"],
+  ...["vxlan_sys_*"],
+  // kube-proxy and the DNS cache of the node; kilo, KubeSpan, Talos' own, Tailscale.
+  ...["kube-*", "nodelocaldns", "kilo*", "kubespan", "siderolink", "tailscale*"],
+  // What Linux' modules make at their start, and container engines.
+  ...["tunl*", "sit*", "ip6tnl*", "teql*", "ip_vti*", "ip6_vti*", "gre0", "gretap0", "erspan0"],
+  ...["ip6gre0", "bonding_masters", "docker*"],
+].join();
 
 function hostTreeHelp(tree: HostTree): string {
   const { inPod, own } = HOST_TREES[tree];
@@ -234,7 +248,18 @@ export const OPTIONS = {
     kind: "list",
     default: CLUSTER_INTERFACES,
     placeholder: "PATTERNS",
-    help: "do not report the network interfaces that match; '' reports all",
+    help:
+      "do not report the network interfaces that match, by name or by kind:KIND; those of the " +
+      "default route and of the node's own address are reported in any case; '' reports all",
+  },
+  interfacesOrder: {
+    name: "interfaces-order",
+    kind: "choice",
+    choices: ["node", "kernel"],
+    default: "node",
+    help:
+      "node: loopback, then the interface with the node's own address, and that address first; " +
+      "kernel: as qemu-ga has it",
   },
   talosconfig: {
     name: "talosconfig",

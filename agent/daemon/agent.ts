@@ -23,6 +23,7 @@ import { setTcpNoDelay } from "../linux/tcp_no_delay.ts";
 import { type MemoryLimits, QEMU_LIMITS } from "../memory/memory_limits.ts";
 import { Dispatcher } from "../protocol/dispatcher.ts";
 import { Policy } from "../protocol/policy.ts";
+import { endpointHosts } from "../talos/endpoint.ts";
 import { TalosPower } from "../talos/power.ts";
 import type { Publish } from "../activity/activity.ts";
 import type { Log } from "../log/log.ts";
@@ -130,7 +131,12 @@ export class Agent implements AsyncDisposable {
         guestProcesses: this.#guestProcesses,
         freezer: this.freezer,
         trim: (minimum) => trimFileSystems({ mounts, calls, signal, log, publish }, minimum),
-        interfaces: { include: config.interfacesInclude, exclude: config.interfacesExclude },
+        interfaces: {
+          include: config.interfacesInclude,
+          exclude: config.interfacesExclude,
+          order: config.interfacesOrder,
+          nodeAddresses: endpointHosts(config.talosEndpoints),
+        },
       },
       log,
       publish,

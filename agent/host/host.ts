@@ -1,7 +1,7 @@
 import type { Steps } from "../steps.ts";
 import type { KernelFiles } from "../linux/kernel_files.ts";
 import type { Libc } from "../linux/libc.ts";
-import { type InterfaceFilter, type Network, readNetwork } from "../linux/rtnetlink.ts";
+import { type Network, type NetworkFilter, readNetwork } from "../linux/rtnetlink.ts";
 import { resolveInRoot } from "../linux/rooted_path.ts";
 import { DiskSerials } from "./disks/disk_serials.ts";
 import { mayBeSelected, type MountSelection } from "./mounts/mount_selection.ts";
@@ -21,7 +21,7 @@ export interface HostRoots {
 }
 
 /** Reads the kernel's lists of links and addresses; see `readNetwork`. */
-export type ReadNetwork = (wanted: InterfaceFilter) => Steps<Network>;
+export type ReadNetwork = (wanted: NetworkFilter) => Steps<Network>;
 
 /**
  * The host that the agent runs on: how its facts are reached. Each fact has a function of its own,

@@ -1,14 +1,11 @@
 import assert from "node:assert/strict";
 import { plant } from "../../tests/harness/fixtures/tree.ts";
 import { TemporaryDirectory } from "../../tests/harness/temporary_directory.ts";
-import { atOnce } from "../steps.ts";
 import { KernelFiles } from "../linux/kernel_files.ts";
 import { Errno, Libc, LibcError } from "../linux/libc.ts";
-import { readNetworkInterfaces } from "./network/interfaces.ts";
 import { findOpener } from "../linux/open_files.ts";
-import type { Link, LinkAddress } from "../linux/rtnetlink.ts";
 import { resolveInRoot } from "../linux/rooted_path.ts";
-import { Host, type ReadNetwork } from "./host.ts";
+import { Host } from "./host.ts";
 import { readTimeZone } from "./time_zone.ts";
 import { findVirtioPort, virtioPortNames } from "../channel/virtio_ports.ts";
 
@@ -112,101 +109,15 @@ Deno.test("the process that has a device open is found by the device's name", as
 });
 
 /** A host whose trees lie in a directory. */
-function hostIn(path: string, libc: Libc, network?: ReadNetwork): Host {
+function hostIn(path: string, libc: Libc): Host {
   const roots = {
     procfs: `${path}/proc`,
     sysfs: `${path}/sys`,
     devfs: `${path}/dev`,
     rootfs: path,
   };
-  return new Host(libc, new KernelFiles(libc), roots, network);
+  return new Host(libc, new KernelFiles(libc), roots);
 }
-
-const STATISTICS = {
-  rxBytes: 100n,
-  rxPackets: 2n,
-  rxErrors: 3n,
-  rxDropped: 4n,
-  txBytes: 500n,
-  txPackets: 6n,
-  txErrors: 7n,
-  txDropped: 8n,
-};
-
-function link(name: string, index: number, ...bytes: number[]): Link {
-  const hardwareAddress = Uint8Array.from(bytes);
-  return { name, index, hardwareAddress, hasDevice: name === "eth0", statistics: STATISTICS };
-}
-
-Deno.test("interfaces: default route first, then hardware, the loopback last", async () => {
-  await using directory = await TemporaryDirectory.create();
-  using libc = new Libc();
-  const route = "Iface Destination Gateway Flags RefCnt Use Metric Mask MTU Window IRTT";
-  await plant(directory.path, {
-    "proc/net/route": `${route}\nbond0\t00000000\t0\t3\t0\t0\t9\t00000000\t0\t0\t0\n` +
-      "eth1 00000000 0 3 0 0 1 00000000 0 0 0\neth0 0000A8C0 0 3 0 0 0 00FFFFFF 0 0 0\n",
-  });
-  const v4: LinkAddress = { label: "eth1", family: "IPv4", address: "10.0.0.1", prefix: 24 };
-  const addresses: LinkAddress[] = [
-    { label: "eth1", family: "IPv6", address: "fe80::1", prefix: 64 },
-    v4,
-    { ...v4, label: "eth0:1", address: "10.0.0.2" },
-  ];
-  const links = [
-    link("lo", 1, 0, 0, 0, 0, 0, 0),
-    link("bond0", 2),
-    link("eth1", 12, 0x80, 0, 0, 0x48, 0xfe, 0x80, 0, 0),
-    link("eth0", 3, 2, 0xfc, 0, 0, 0, 1),
-  ];
-  using host = hostIn(directory.path, libc, function* () {
-    yield;
-    return { links, addresses };
-  });
-  const found = atOnce(readNetworkInterfaces(host, () => true));
-  assert.deepEqual(found.map((entry) => [entry.name, entry.hardwareAddress]), [
-    ["eth1", "80:00:00:48:fe:80"],
-    ["eth0", "02:fc:00:00:00:01"],
-    ["bond0", "00:00:00:00:00:00"],
-    ["lo", "00:00:00:00:00:00"],
-    ["eth0:1", "02:fc:00:00:00:01"],
-  ]);
-  assert.deepEqual(found[0]?.addresses.map(({ address }) => address), ["10.0.0.1", "fe80::1"]);
-  assert.deepEqual(found[0]?.statistics, STATISTICS);
-  assert.equal(found[4]?.statistics, undefined);
-});
-
-Deno.test("an interface that is not asked for lends its hardware address to a label that is", () => {
-  using libc = new Libc();
-  const isAskedFor = (name: string) => name !== "eth0";
-  using host = hostIn("/no/such/directory", libc, function* (wanted) {
-    yield;
-    assert.equal(wanted, isAskedFor);
-    return {
-      links: [link("eth0", 2, 2, 0xfc, 0, 0, 0, 1)],
-      addresses: [{ label: "eth0:1", family: "IPv4", address: "10.0.0.2", prefix: 24 }],
-    };
-  });
-  const found = atOnce(readNetworkInterfaces(host, isAskedFor));
-  assert.deepEqual(found.map(({ name, hardwareAddress }) => [name, hardwareAddress]), [
-    ["eth0:1", "02:fc:00:00:00:01"],
-  ]);
-});
-
-Deno.test("of the routes only those to 0.0.0.0 are read, which come first", async () => {
-  await using directory = await TemporaryDirectory.create();
-  using libc = new Libc();
-  await plant(directory.path, {
-    "proc/net/route": "Iface Destination Gateway Flags RefCnt Use Metric Mask MTU Window IRTT\n" +
-      "eth0 00000000 0 3 0 0 9 000000FF 0 0 0\neth1 00000000 0 3 0 0 1024 00000000 0 0 0\n" +
-      "eth0 0000A8C0 0 3 0 0 0 00FFFFFF 0 0 0\neth0 00000000 0 3 0 0 0 00000000 0 0 0\n",
-  });
-  using host = hostIn(directory.path, libc, function* () {
-    yield;
-    return { links: [link("eth0", 1, 1), link("eth1", 2, 2)], addresses: [] };
-  });
-  const [first] = atOnce(readNetworkInterfaces(host, () => true));
-  assert.equal(first?.name, "eth1");
-});
 
 Deno.test("a host without /etc/localtime is at UTC, one with a zone file at its zone", async () => {
   await using directory = await TemporaryDirectory.create();

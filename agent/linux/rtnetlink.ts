@@ -28,9 +28,16 @@ const RTM_GETLINK = 18;
 const LINK_SIZE = 16;
 const IFLA_ADDRESS = 1;
 const IFLA_IFNAME = 3;
+const IFLA_MASTER = 10;
+const IFLA_LINKINFO = 18;
 const IFLA_STATS64 = 23;
 const IFLA_EXT_MASK = 29;
-const IFLA_PARENT_DEV_NAME = 56;
+const IFLA_LINK_NETNSID = 37;
+const IFLA_PERM_ADDRESS = 54;
+// Within IFLA_LINKINFO.
+const IFLA_INFO_KIND = 1;
+// The upper bits of an attribute's type are flags.
+const ATTRIBUTE_TYPE = 0x3fff;
 // Without the counters of each protocol: adding them up takes the kernel half of the time.
 const RTEXT_FILTER_SKIP_STATS = 1 << 3;
 // struct rtnl_link_stats64 of Linux 2.6.35; later ones have more.
@@ -43,9 +50,14 @@ const ADDRESS_SIZE = 8;
 const IFA_ADDRESS = 1;
 const IFA_LOCAL = 2;
 const IFA_LABEL = 3;
+const IFA_F_TEMPORARY = 0x01;
+const IFA_F_DEPRECATED = 0x20;
+const SCOPE_UNIVERSE = 0;
+const SCOPE_SITE = 200;
 
-const NAME_ATTRIBUTES = [IFLA_IFNAME];
-const LINK_ATTRIBUTES = [IFLA_ADDRESS, IFLA_STATS64, IFLA_PARENT_DEV_NAME];
+const NAME_ATTRIBUTES = [IFLA_IFNAME, IFLA_LINKINFO, IFLA_LINK_NETNSID];
+const KIND_ATTRIBUTES = [IFLA_INFO_KIND];
+const LINK_ATTRIBUTES = [IFLA_ADDRESS, IFLA_STATS64, IFLA_MASTER, IFLA_PERM_ADDRESS];
 const ADDRESS_ATTRIBUTES = [IFA_ADDRESS, IFA_LOCAL, IFA_LABEL];
 
 const LINK_REQUEST = dumpRequest(RTM_GETLINK, LINK_SIZE, {
@@ -80,8 +92,12 @@ export interface Link {
   readonly index: number;
   /** All of its bytes; none for an interface that has no such address. */
   readonly hardwareAddress: Uint8Array;
-  /** Whether a device of a bus is behind it; Linux tells it from 5.14 on. */
-  readonly hasDevice: boolean;
+  /** What `ip -details link` calls its type, such as `bond`; empty for hardware. See `POD_VETH`. */
+  readonly kind: string;
+  /** Whether it is a member of a bond, a bridge or the like. */
+  readonly hasMaster: boolean;
+  /** The address that its hardware came with, where that is known: a bond gives its members another one. */
+  readonly permanentAddress: Uint8Array | undefined;
   readonly statistics: LinkStatistics | undefined;
 }
 
@@ -93,14 +109,27 @@ export interface LinkAddress {
   readonly prefix: number;
   /** The interface's name, or a label of its own such as `eth0:1`. */
   readonly label: string;
+  /** Of its interface. */
+  readonly index: number;
+  /** Whether it is good beyond this machine and its links, and not about to go. */
+  readonly isGlobal: boolean;
+  /** Whether it is one that changes by itself, or is to be used no longer (IPv6). */
+  readonly isPassing: boolean;
 }
 
-/** Says of a name whether its interface, or an address with that label, is asked for. */
-export type InterfaceFilter = (name: string) => boolean;
+/** The kind of a veth whose peer is in another network namespace: a pod's, or a container's. */
+export const POD_VETH = "pod-veth";
+
+/** What of a network namespace is asked for. */
+export interface NetworkFilter {
+  /** Whether an interface is, by its name and kind. */
+  readonly link: (name: string, kind: string) => boolean;
+  /** Whether an address is in any case, and its interface with it; left out: none is. */
+  readonly address?: (address: string) => boolean;
+}
 
 /**
- * A network namespace: those of its interfaces and their addresses that are asked for, in the kernel's
- * order. The interface of an address whose label is asked for is there in any case.
+ * A network namespace: those of its interfaces that are asked for, with their addresses, in the kernel's order.
  */
 export interface Network {
   readonly links: readonly Link[];
@@ -126,34 +155,33 @@ export interface Datagram {
  *
  * @throws LibcError when the kernel refuses
  */
-export function* readNetwork(libc: Libc, wanted: InterfaceFilter): Steps<Network> {
+export function* readNetwork(libc: Libc, wanted: NetworkFilter): Steps<Network> {
   const { socket } = libc.bind(SOCKET_SYMBOLS);
   const fd = libc.check(socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE), "socket");
   try {
-    const linksOf = (filter: InterfaceFilter) =>
+    const linksOf = (filter: LinkFilter) =>
       dump(libc, fd, LINK_REQUEST, (message) => parseLink(message, filter));
-    const links = yield* linksOf(wanted);
+    const links = yield* linksOf(({ name, kind }) => wanted.link(name, kind));
     const names = new Map(links.map(({ index, name }) => [index, name]));
-    const addresses = yield* dump(
-      libc,
-      fd,
-      ADDRESS_REQUEST,
-      (message) => parseAddress(message, names, wanted),
-    );
-    const labelled = new Set(addresses.map(({ label }) => interfaceOfLabel(label)))
-      .difference(new Set(names.values()));
-    if (labelled.size > 0) links.push(...yield* linksOf((name) => labelled.has(name)));
+    const addressesOf = () =>
+      dump(libc, fd, ADDRESS_REQUEST, (message) => parseAddress(message, names, wanted.address));
+    let addresses = yield* addressesOf();
+    const missing = new Set(addresses.map(({ index }) => index)).difference(new Set(names.keys()));
+    if (missing.size > 0) {
+      const others = yield* linksOf(({ index }) => missing.has(index));
+      links.push(...others);
+      links.sort((one, other) => one.index - other.index);
+      for (const { index, name } of others) names.set(index, name);
+      addresses = yield* addressesOf();
+    }
     return { links, addresses };
   } finally {
     libc.file.close(fd);
   }
 }
 
-/** The name of the interface that an address with this label is on. */
-export function interfaceOfLabel(label: string): string {
-  const colon = label.indexOf(":");
-  return colon < 0 ? label : label.slice(0, colon);
-}
+/** Whether a link is asked for, by what is read of it first. */
+type LinkFilter = (link: Pick<Link, "name" | "kind" | "index">) => boolean;
 
 /** Asks for a list until it has not changed meanwhile. */
 function* dump<T>(
@@ -245,23 +273,35 @@ export function splitMessages(datagram: Uint8Array<ArrayBuffer>): Datagram {
 /** The link that a message tells; undefined for one that tells none, or none that is asked for. */
 export function parseLink(
   { type, body }: NetlinkMessage,
-  wanted: InterfaceFilter,
+  wanted: LinkFilter,
 ): Link | undefined {
   if (type !== RTM_NEWLINK || body.length < LINK_SIZE) return undefined;
-  const nameBytes = parseAttributes(body, LINK_SIZE, NAME_ATTRIBUTES).get(IFLA_IFNAME);
+  const first = parseAttributes(body, LINK_SIZE, NAME_ATTRIBUTES);
+  const nameBytes = first.get(IFLA_IFNAME);
   if (nameBytes === undefined) return undefined;
   const name = cText(nameBytes);
-  if (!wanted(name)) return undefined;
+  const index = new DataView(body.buffer, body.byteOffset).getInt32(4, true);
+  const kind = parseKind(first.get(IFLA_LINKINFO), first.has(IFLA_LINK_NETNSID));
+  if (!wanted({ name, kind, index })) return undefined;
   const attributes = parseAttributes(body, LINK_SIZE, LINK_ATTRIBUTES);
   const statistics = attributes.get(IFLA_STATS64);
+  const permanent = attributes.get(IFLA_PERM_ADDRESS);
   return {
     name,
-    index: new DataView(body.buffer, body.byteOffset).getInt32(4, true),
+    index,
+    kind,
+    hasMaster: attributes.has(IFLA_MASTER),
+    permanentAddress: permanent === undefined ? undefined : new Uint8Array(permanent),
     // A copy: the buffer is used again.
     hardwareAddress: new Uint8Array(attributes.get(IFLA_ADDRESS) ?? []),
-    hasDevice: attributes.has(IFLA_PARENT_DEV_NAME),
     statistics: statistics === undefined ? undefined : parseStatistics(statistics),
   };
+}
+
+function parseKind(info: Uint8Array<ArrayBuffer> | undefined, isAcross: boolean): string {
+  const bytes = info && parseAttributes(info, 0, KIND_ATTRIBUTES).get(IFLA_INFO_KIND);
+  const kind = bytes === undefined ? "" : cText(bytes);
+  return kind === "veth" && isAcross ? POD_VETH : kind;
 }
 
 /** struct rtnl_link_stats64 (linux/if_link.h). */
@@ -295,28 +335,37 @@ function readCounter(view: DataView, offset: number): number | bigint {
  * asked for.
  *
  * @param names of the interfaces that are asked for, by index
+ * @param wanted says of an address of another interface whether it is asked for
  */
 export function parseAddress(
   { type, body }: NetlinkMessage,
   names: ReadonlyMap<number, string>,
-  wanted: InterfaceFilter,
+  wanted: (address: string) => boolean = () => false,
 ): LinkAddress | undefined {
   if (type !== RTM_NEWADDR || body.length < ADDRESS_SIZE) return undefined;
   const view = new DataView(body.buffer, body.byteOffset);
   const attributes = parseAttributes(body, ADDRESS_SIZE, ADDRESS_ATTRIBUTES);
   // On a point-to-point link the other address is the peer's.
   const bytes = attributes.get(IFA_LOCAL) ?? attributes.get(IFA_ADDRESS);
+  if (bytes === undefined) return undefined;
+  const [family = 0, prefix = 0, flags = 0, scope = 0] = body;
+  const isIpv4 = family === AF_INET && bytes.length === 4;
+  if (!isIpv4 && !(family === AF_INET6 && bytes.length === 16)) return undefined;
+  const index = view.getUint32(4, true);
+  const name = names.get(index);
+  const address = isIpv4 ? formatIpv4(bytes) : formatIpv6(bytes);
+  if (name === undefined && !wanted(address)) return undefined;
   const labelBytes = attributes.get(IFA_LABEL);
-  const label = labelBytes === undefined ? names.get(view.getUint32(4, true)) : cText(labelBytes);
-  if (bytes === undefined || label === undefined || !wanted(label)) return undefined;
-  const [family = 0, prefix = 0] = body;
-  if (family === AF_INET && bytes.length === 4) {
-    return { family: "IPv4", address: formatIpv4(bytes), prefix, label };
-  }
-  if (family === AF_INET6 && bytes.length === 16) {
-    return { family: "IPv6", address: formatIpv6(bytes), prefix, label };
-  }
-  return undefined;
+  return {
+    family: isIpv4 ? "IPv4" : "IPv6",
+    address,
+    prefix,
+    label: labelBytes === undefined ? name ?? "" : cText(labelBytes),
+    index,
+    isGlobal: scope === SCOPE_UNIVERSE || scope === SCOPE_SITE,
+    // IPv4 has the same bit for secondary addresses.
+    isPassing: !isIpv4 && (flags & (IFA_F_TEMPORARY | IFA_F_DEPRECATED)) !== 0,
+  };
 }
 
 /** struct rtattr of these types, by type. A link has dozens, most of which nobody asks for. */
@@ -330,7 +379,7 @@ function parseAttributes(
   for (let offset = start; offset + 4 <= body.length;) {
     const length = view.getUint16(offset, true);
     if (length < 4 || offset + length > body.length) break;
-    const type = view.getUint16(offset + 2, true);
+    const type = view.getUint16(offset + 2, true) & ATTRIBUTE_TYPE;
     if (types.includes(type)) {
       attributes.set(type, body.subarray(offset + 4, offset + length));
       if (attributes.size === types.length) break;

@@ -12,6 +12,7 @@ import {
 } from "./rtnetlink.ts";
 
 const ALL = () => true;
+const WHOLE = { link: ALL };
 
 /** /proc/net/dev, by interface. */
 async function procNetDev(): Promise<Map<string, LinkStatistics>> {
@@ -33,26 +34,16 @@ async function procNetDev(): Promise<Map<string, LinkStatistics>> {
   }));
 }
 
-async function linkTarget(path: string): Promise<string | undefined> {
-  try {
-    return await Deno.readLink(path);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return undefined;
-    throw error;
-  }
-}
-
 Deno.test("the kernel's interfaces are those of sysfs, its counters those of procfs", async () => {
   using libc = new Libc();
   const before = await procNetDev();
-  const { links } = atOnce(readNetwork(libc, ALL));
+  const { links } = atOnce(readNetwork(libc, WHOLE));
   const after = await procNetDev();
   assert.deepEqual(new Set(links.map(({ name }) => name)), new Set(before.keys()));
-  for (const { name, index, hardwareAddress, hasDevice, statistics } of links) {
+  for (const { name, index, hardwareAddress, statistics } of links) {
     const attribute = async (file: string): Promise<string> =>
       (await Deno.readTextFile(`/sys/class/net/${name}/${file}`)).trim();
     assert.equal(index, Number(await attribute("ifindex")));
-    assert.equal(hasDevice, (await linkTarget(`/sys/class/net/${name}/device`)) !== undefined);
     const bytes = (await attribute("address")).split(":").filter((text) => text !== "");
     assert.deepEqual([...hardwareAddress], bytes.map((text) => Number.parseInt(text, 16)));
     for (const [counter, value] of Object.entries(statistics ?? {})) {
@@ -66,7 +57,7 @@ Deno.test("the kernel's interfaces are those of sysfs, its counters those of pro
 
 Deno.test("the kernel's addresses are those that getifaddrs(3) gives", () => {
   using libc = new Libc();
-  const found = atOnce(readNetwork(libc, ALL)).addresses
+  const found = atOnce(readNetwork(libc, WHOLE)).addresses
     .map(({ label, family, address, prefix }) => `${label} ${family} ${address}/${prefix}`);
   const expected = Deno.networkInterfaces()
     .map(({ name, family, cidr }) => `${name} ${family} ${cidr}`);
@@ -103,7 +94,10 @@ const NAME = [...new TextEncoder().encode("eth0\0")];
 const LINK = message(16, 2, [
   ...[0, 0, ...uint16(1), ...uint32(7), ...uint32(0), ...uint32(0)],
   ...attribute(3, NAME),
-  ...attribute(56, [...new TextEncoder().encode("virtio0\0")]),
+  ...attribute(10, uint32(9)),
+  ...attribute(0x8000 | 18, attribute(1, [...new TextEncoder().encode("veth\0")])),
+  ...attribute(37, uint32(0)),
+  ...attribute(54, [2, 0, 0, 0, 0, 9]),
   ...attribute(1, [2, 0, 0, 0, 0, 1]),
   ...attribute(23, Array.from({ length: 24 }, (_, index) => [index, ...Array(7).fill(0)]).flat()),
 ]);
@@ -124,7 +118,9 @@ Deno.test("a link and an address are read from their messages", () => {
     name: "eth0",
     index: 7,
     hardwareAddress: Uint8Array.of(2, 0, 0, 0, 0, 1),
-    hasDevice: true,
+    kind: "pod-veth",
+    hasMaster: true,
+    permanentAddress: Uint8Array.of(2, 0, 0, 0, 0, 9),
     statistics: {
       rxPackets: 0,
       txPackets: 1,
@@ -142,6 +138,9 @@ Deno.test("a link and an address are read from their messages", () => {
     address: "10.0.0.1",
     prefix: 32,
     label: "eth0:1",
+    index: 7,
+    isGlobal: true,
+    isPassing: false,
   });
   assert.equal(parseLink(address, ALL), undefined);
   assert.equal(splitMessages(Uint8Array.from(message(3, 0x12, []))).changed, true);
@@ -150,17 +149,19 @@ Deno.test("a link and an address are read from their messages", () => {
 Deno.test("links and addresses that are not asked for are passed over", () => {
   const [link, address] = splitMessages(Uint8Array.from([...LINK, ...ADDRESS])).messages;
   assert.ok(link !== undefined && address !== undefined);
-  assert.equal(parseLink(link, (name) => name !== "eth0"), undefined);
-  // An address with a label is asked for by it, another one by its interface.
-  assert.equal(parseAddress(address, new Map([[7, "eth0"]]), (name) => name === "eth0"), undefined);
-  assert.ok(parseAddress(address, new Map(), (name) => name === "eth0:1"));
+  assert.equal(parseLink(link, ({ name }) => name !== "eth0"), undefined);
+  assert.equal(parseLink(link, ({ kind }) => kind !== "pod-veth"), undefined);
+  // An address is asked for by its interface, or by itself.
+  assert.equal(parseAddress(address, new Map()), undefined);
+  assert.equal(parseAddress(address, new Map([[7, "eth0"]]))?.label, "eth0:1");
+  assert.ok(parseAddress(address, new Map(), (text) => text === "10.0.0.1"));
   const unlabelled = splitMessages(Uint8Array.from(message(20, 2, [
-    ...[2, 32, 0, 0, ...uint32(7)],
-    ...attribute(2, [10, 0, 0, 1]),
+    ...[10, 64, 0x20, 253, ...uint32(7)],
+    ...attribute(1, Array(16).fill(1)),
   ]))).messages[0];
   assert.ok(unlabelled !== undefined);
-  assert.equal(parseAddress(unlabelled, new Map(), ALL), undefined);
-  assert.equal(parseAddress(unlabelled, new Map([[7, "eth0"]]), ALL)?.label, "eth0");
+  const { label, isGlobal, isPassing } = parseAddress(unlabelled, new Map([[7, "eth0"]])) ?? {};
+  assert.deepEqual([label, isGlobal, isPassing], ["eth0", false, true]);
 });
 
 Deno.test("counters are exact, however large they are", async () => {

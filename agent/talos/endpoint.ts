@@ -46,6 +46,21 @@ export function parseEndpoint(text: string): Endpoint {
   return { host: url.hostname.replace(/^\[|\]$/g, ""), port };
 }
 
+/**
+ * The hosts of those endpoints that can be read; one that cannot is an error for whoever dials it, and `check`
+ * and the log report it.
+ */
+export function endpointHosts(texts: readonly string[]): string[] {
+  return texts.flatMap((text) => {
+    try {
+      return [parseEndpoint(text).host];
+    } catch (error) {
+      if (error instanceof EndpointError) return [];
+      throw error;
+    }
+  });
+}
+
 /** `HOST:PORT`, or `[IPV6]:PORT`. */
 export function formatEndpoint(endpoint: Endpoint): string {
   const host = endpoint.host.includes(":") ? `[${endpoint.host}]` : endpoint.host;

@@ -29,10 +29,12 @@ import { testWrongArguments } from "./wrong_arguments.ts";
 const seed = Number(Deno.env.get("CONFORMANCE_SEED") ?? Math.floor(Math.random() * 2 ** 31));
 console.log(`CONFORMANCE_SEED=${seed}`);
 
-// All interfaces, as qemu-ga has it; the scenario of guest-shutdown makes the talosconfig.
+// All interfaces in the kernel's order, as qemu-ga has it; the scenario of guest-shutdown makes the talosconfig.
 const OPTIONS = [
   "--interfaces-exclude",
   "",
+  "--interfaces-order",
+  "kernel",
   "--talosconfig",
   "/run/conformance/talosconfig",
   "--drain-timeout",

@@ -115,13 +115,6 @@ export const DIFFERENCES: readonly AllowedDifference[] = [
     where: /^return$/,
   },
   {
-    reason: "network interfaces are sorted by name; 7.2 has the kernel's order",
-    of: /^guest-network-get-interfaces$/,
-    aspect: "order",
-    where: /^return$/,
-    dependsOnMachine: true,
-  },
-  {
     reason: "an interface without addresses has counters, too; 7.2 looks for them with the address",
     of: /^guest-network-get-interfaces$/,
     aspect: "presence",
