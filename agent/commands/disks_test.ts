@@ -226,12 +226,51 @@ Deno.test("NVMe: the serial of its controller, no health when it cannot be asked
   }]);
 });
 
-Deno.test("USB", async () => {
+Deno.test("NVMe with native multipath: its paths are no disks, and it has the first one's controller", async () => {
+  const first = "pci0000:00/0000:00:03.0";
+  const subsystem = "virtual/nvme-subsystem/nvme-subsys0";
+  const link = (name: string, controller: string) => ({
+    [`devices/${subsystem}/${name}`]: `->../../../${controller}/nvme/${name}`,
+  });
+  const tree = {
+    ...sysfsDisks([
+      { path: `${first}/nvme/nvme0/nvme0c0n1`, number: "0:0", attributes: { hidden: "1\n" } },
+      {
+        path: `${subsystem}/nvme0n1`,
+        number: "259:0",
+        attributes: { device: "->../../nvme-subsys0", hidden: "0\n" },
+      },
+    ], { [first]: "nvme" }),
+    [`devices/${subsystem}/serial`]: "S1234\n",
+    ...link("nvme0", first),
+    ...link("nvme1", "pci0000:00/0000:00:04.0"),
+  };
+  assert.deepEqual(await disks(tree), [{
+    name: "/dev/nvme0n1",
+    partition: false,
+    address: {
+      "pci-controller": pci(0, 3),
+      "bus-type": "nvme",
+      bus: 0,
+      target: 0,
+      unit: 0,
+      serial: "S1234",
+      dev: "/dev/nvme0n1",
+    },
+  }]);
+});
+
+Deno.test("USB: the serial number is that of the USB device, not of a hub above it", async () => {
   const controller = "pci0000:00/0000:00:14.0";
-  const tree = sysfsDisks([{
-    path: `${controller}/usb2/2-1/2-1:1.0/host3/target3:0:0/3:0:0:0/block/sdc`,
-    number: "8:32",
-  }], { [controller]: "xhci_hcd" });
+  const device = `${controller}/usb2/2-1/2-1.4`;
+  const tree = {
+    ...sysfsDisks([{
+      path: `${device}/2-1.4:1.0/host3/target3:0:0/3:0:0:0/block/sdc`,
+      number: "8:32",
+    }], { [controller]: "xhci_hcd" }),
+    [`devices/${controller}/usb2/2-1/serial`]: "of the hub\n",
+    [`devices/${device}/serial`]: "4C530001\n",
+  };
   const { disk } = await fileSystem(tree, 8, 32);
   assert.deepEqual(disk, [{
     "pci-controller": pci(0, 20),
@@ -239,6 +278,7 @@ Deno.test("USB", async () => {
     bus: 0,
     target: 0,
     unit: 0,
+    serial: "4C530001",
     dev: "/dev/sdc",
   }]);
 });

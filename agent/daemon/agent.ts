@@ -14,7 +14,7 @@ import { trimFileSystems } from "../freeze/trim.ts";
 import { GuestFiles } from "../guest/files.ts";
 import { GuestProcesses } from "../guest/processes.ts";
 import { HandleNumbers } from "../guest/handle_numbers.ts";
-import { Host } from "../host/host.ts";
+import { asOnHost, Host, type HostRoots } from "../host/host.ts";
 import { KernelFiles } from "../linux/kernel_files.ts";
 import type { Libc } from "../linux/libc.ts";
 import { readMonotonicClock } from "../linux/monotonic_clock.ts";
@@ -56,14 +56,15 @@ export class Agent implements AsyncDisposable {
   ) {
     ignoreProxies();
     this.libc = libc;
-    this.files = new KernelFiles(this.libc);
-    const host = new Host(this.libc, this.files, {
+    const roots: HostRoots = {
       procfs: config.pathProcfs,
       sysfs: config.pathSysfs,
       devfs: config.pathDevfs,
       rootfs: config.pathRootfs,
       osRelease: config.osRelease,
-    });
+    };
+    this.files = new KernelFiles(this.libc, (path) => asOnHost(roots, path));
+    const host = new Host(this.libc, this.files, roots);
     this.#host = host;
     this.power = new TalosPower({
       talosconfig: config.talosconfig,

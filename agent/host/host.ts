@@ -20,6 +20,18 @@ export interface HostRoots {
   readonly osRelease?: string | undefined;
 }
 
+/** A path as the host has it, for errors: those who read them do not know where the agent sees its trees. */
+export function asOnHost(
+  { procfs, sysfs, devfs, rootfs }: HostRoots,
+  path: string,
+): string {
+  const trees = [[procfs, "/proc"], [sysfs, "/sys"], [devfs, "/dev"], [rootfs, ""]] as const;
+  for (const [tree, own] of trees) {
+    if (tree !== "/" && path.startsWith(`${tree}/`)) return `${own}${path.slice(tree.length)}`;
+  }
+  return path;
+}
+
 /** Reads the kernel's lists of links and addresses; see `readNetwork`. */
 export type ReadNetwork = (wanted: NetworkFilter) => Steps<Network>;
 
@@ -55,6 +67,11 @@ export class Host implements Disposable {
       roots.rootfs,
       (mountPoint) => mayBeSelected(mountPoint, NOTHING_INCLUDED),
     );
+  }
+
+  /** A path that one of these has made, as errors show it. */
+  shown(path: string): string {
+    return asOnHost(this.roots, path);
   }
 
   /** The path of a file of the host's /proc, as the agent reaches it. */

@@ -75,7 +75,9 @@ export function readMemoryBlockSize(host: Host): bigint {
   const path = host.sysPath(`${DIRECTORY}/block_size_bytes`);
   const size = host.files.readAttributeIfPresent(path);
   if (size !== undefined) return BigInt(`0x${size}`);
-  const what = hasMemoryBlocks(host) ? `open ${path}` : `open("${host.sysPath(DIRECTORY)}/")`;
+  const what = hasMemoryBlocks(host)
+    ? `open ${host.shown(path)}`
+    : `open("${host.shown(host.sysPath(DIRECTORY))}/")`;
   throw new LibcError(what, Errno.ENOENT, host.libc.explain(Errno.ENOENT));
 }
 

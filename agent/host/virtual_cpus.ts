@@ -22,7 +22,7 @@ export function readVirtualCpus(host: Host): VirtualCpu[] {
   const path = host.sysPath(DIRECTORY);
   const entries = host.files.list(path);
   if (entries.length === 0 && !host.files.exists(path)) {
-    throw absent(host, `failed to list entries: ${path}`);
+    throw absent(host, `failed to list entries: ${host.shown(path)}`);
   }
   return entries
     .filter((name) => /^cpu\d+$/.test(name))
@@ -38,7 +38,7 @@ export function readVirtualCpus(host: Host): VirtualCpu[] {
  */
 export function readVirtualCpu(host: Host, id: bigint): VirtualCpu {
   const path = directory(host, id);
-  if (!host.files.exists(path)) throw absent(host, `open("${path}/")`);
+  if (!host.files.exists(path)) throw absent(host, `open("${host.shown(path)}/")`);
   return readState(host, id);
 }
 

@@ -25,13 +25,16 @@ export interface OpenDescriptor extends Disposable {
  */
 export class KernelFiles {
   readonly #libc: Libc;
+  readonly #shown: (path: string) => string;
   readonly #decoder = new TextDecoder();
   readonly #encoder = new TextEncoder();
   readonly #buffer = new Uint8Array(BUFFER_SIZE);
   readonly #view = new DataView(this.#buffer.buffer);
 
-  constructor(libc: Libc) {
+  /** @param shown a path as errors have it; as it is when left out */
+  constructor(libc: Libc, shown: (path: string) => string = (path) => path) {
     this.#libc = libc;
+    this.#shown = shown;
   }
 
   /**
@@ -41,7 +44,7 @@ export class KernelFiles {
    */
   readText(path: string): string {
     const fd = this.#open(path, OpenFlag.RDONLY);
-    if (fd < 0) throw this.#libc.lastError(`open ${path}`);
+    if (fd < 0) throw this.#libc.lastError(`open ${this.#shown(path)}`);
     return this.#wholeText(fd, path);
   }
 
@@ -54,7 +57,7 @@ export class KernelFiles {
     const fd = this.#libc.outcome(() => this.#open(path, OpenFlag.RDONLY), ABSENT);
     if (fd >= 0) return this.#wholeText(fd, path);
     if (fd === -Errno.ENOENT) return undefined;
-    throw this.#libc.errorOf(-fd, `open ${path}`);
+    throw this.#libc.errorOf(-fd, `open ${this.#shown(path)}`);
   }
 
   /**
@@ -65,13 +68,13 @@ export class KernelFiles {
    */
   *readChunks(path: string): Generator<Uint8Array, void, void> {
     const fd = this.#open(path, OpenFlag.RDONLY);
-    if (fd < 0) throw this.#libc.lastError(`open ${path}`);
+    if (fd < 0) throw this.#libc.lastError(`open ${this.#shown(path)}`);
     // Its own: others use the common one between two chunks.
     const buffer = new Uint8Array(CHUNK_SIZE);
     try {
       for (;;) {
         const count = this.#libc.frequent.read(fd, buffer, CHUNK_LENGTH);
-        if (count < 0) throw this.#libc.lastError(`read ${path}`);
+        if (count < 0) throw this.#libc.lastError(`read ${this.#shown(path)}`);
         if (count === 0) return;
         yield buffer.subarray(0, count);
       }
@@ -104,11 +107,11 @@ export class KernelFiles {
     const fd = this.#libc.outcome(() => this.#open(path, OpenFlag.RDONLY, directory), ABSENT);
     if (fd < 0) {
       if (fd === -Errno.ENOENT) return undefined;
-      throw this.#libc.errorOf(-fd, `open ${path}`);
+      throw this.#libc.errorOf(-fd, `open ${this.#shown(path)}`);
     }
     try {
       const count = this.#read(fd);
-      if (count < 0) throw this.#libc.lastError(`read ${path}`);
+      if (count < 0) throw this.#libc.lastError(`read ${this.#shown(path)}`);
       return this.#attribute(count);
     } finally {
       this.#libc.frequent.close(fd);
@@ -121,7 +124,7 @@ export class KernelFiles {
    * @throws LibcError when it cannot be opened
    */
   openToPoll(path: string): OpenDescriptor {
-    const fd = this.#libc.check(this.#open(path, OpenFlag.RDONLY), `open ${path}`);
+    const fd = this.#libc.check(this.#open(path, OpenFlag.RDONLY), `open ${this.#shown(path)}`);
     return { fd, [Symbol.dispose]: () => void this.#libc.frequent.close(fd) };
   }
 
@@ -132,7 +135,10 @@ export class KernelFiles {
    * @throws LibcError when it cannot be opened
    */
   openDirectory(path: string): OpenDescriptor {
-    const fd = this.#libc.check(this.#open(path, OpenFlag.PATH), `open directory ${path}`);
+    const fd = this.#libc.check(
+      this.#open(path, OpenFlag.PATH),
+      `open directory ${this.#shown(path)}`,
+    );
     return { fd, [Symbol.dispose]: () => void this.#libc.frequent.close(fd) };
   }
 
@@ -143,10 +149,10 @@ export class KernelFiles {
    */
   writeText(path: string, text: string): void {
     const { write, close } = this.#libc.frequent;
-    const fd = this.#libc.check(this.#open(path, OpenFlag.WRONLY), `open ${path}`);
+    const fd = this.#libc.check(this.#open(path, OpenFlag.WRONLY), `open ${this.#shown(path)}`);
     try {
       const bytes = this.#encoder.encode(text);
-      this.#libc.check(write(fd, bytes, BigInt(bytes.length)), `write ${path}`);
+      this.#libc.check(write(fd, bytes, BigInt(bytes.length)), `write ${this.#shown(path)}`);
     } finally {
       close(fd);
     }
@@ -162,13 +168,13 @@ export class KernelFiles {
     const fd = this.#libc.outcome(() => this.#open(path, OpenFlag.RDONLY), ABSENT);
     if (fd < 0) {
       if (fd === -Errno.ENOENT) return [];
-      throw this.#libc.errorOf(-fd, `open directory ${path}`);
+      throw this.#libc.errorOf(-fd, `open directory ${this.#shown(path)}`);
     }
     try {
       const names: string[] = [];
       for (;;) {
         const length = this.#libc.frequent.getdents64(fd, this.#buffer, BUFFER_LENGTH);
-        if (length < 0) throw this.#libc.lastError(`read directory ${path}`);
+        if (length < 0) throw this.#libc.lastError(`read directory ${this.#shown(path)}`);
         if (length === 0) return names.sort();
         for (let offset = 0; offset < length;) {
           const name = this.#entryName(offset);
@@ -207,7 +213,7 @@ export class KernelFiles {
       for (;;) {
         const rest = bytes.subarray(length);
         const count = this.#libc.frequent.read(fd, rest, BigInt(rest.length));
-        if (count < 0) throw this.#libc.lastError(`read ${path}`);
+        if (count < 0) throw this.#libc.lastError(`read ${this.#shown(path)}`);
         if (count === 0) return decodeText(this.#decoder, bytes, 0, length);
         length += count;
         if (length < bytes.length) continue;

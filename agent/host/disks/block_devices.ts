@@ -18,11 +18,17 @@ export function readBlockDevice(
   return deviceAt(host.files, host.sysPath("dev/block"), `${major}:${minor}`);
 }
 
-/** Disks and virtual block devices that have a medium (`/sys/block`), by name, without partitions. */
+/**
+ * Disks and virtual block devices that have a medium (`/sys/block`), by name, without partitions. A device that
+ * the kernel hides, such as one of the paths to an NVMe namespace, has no node in /dev and is none.
+ */
 export function readDisks(host: Host): BlockDevice[] {
   const { files } = host;
   return devicesIn(files, host.sysPath("block"))
-    .filter(({ path }) => Number(files.readAttribute(`${path}/size`) ?? 0) > 0);
+    .filter(({ path }) =>
+      Number(files.readAttribute(`${path}/size`) ?? 0) > 0 &&
+      files.readAttribute(`${path}/hidden`) !== "1"
+    );
 }
 
 /** The partitions of a disk in the order of their numbers. */

@@ -52,7 +52,7 @@ export function readDiskAddresses(host: Host, device: BlockDevice): DiskAddress[
 /** The address of a disk or of a partition's disk, from the path of its device in sysfs. */
 export function readDiskAddress(host: Host, device: BlockDevice): DiskAddress {
   const { files, diskSerials } = host;
-  const found = attachment(files, device.path);
+  const found = attachment(files, controllerPath(files, device.path));
   return {
     pciController: found.pciController,
     busType: found.busType,
@@ -78,6 +78,22 @@ function attachment(files: KernelFiles, path: string): Attachment {
   }
   // Without PCI: virtio-mmio.
   return /\/virtio\d+\//.test(path) ? onVirtio(path) : { busType: "unknown" };
+}
+
+/**
+ * The path of a device by way of its controller: an NVMe namespace that can have several paths (native
+ * multipath) lies below its subsystem, which has links to its controllers. The first one stands for all.
+ */
+function controllerPath(files: KernelFiles, path: string): string {
+  const [, subsystem, rest] = /^(.*\/nvme-subsystem\/[^/]+)(\/.*)$/.exec(path) ?? [];
+  if (subsystem === undefined) return path;
+  for (const name of files.list(subsystem).filter((name) => /^nvme\d+$/.test(name))) {
+    const target = files.readLink(`${subsystem}/${name}`);
+    if (target === undefined) continue;
+    const { pathname } = new URL(target, `file://${subsystem}/`);
+    return `${decodeURIComponent(pathname)}${rest}`;
+  }
+  return path;
 }
 
 /** The PCI devices that the path goes through, from the root of the bus on. */

@@ -32,8 +32,14 @@ export class DiskSerials {
   }
 }
 
-/** virtio-blk, NVMe and MMC tell it as text; SCSI and ATA disks in a page of vital product data. */
+/**
+ * virtio-blk, NVMe and MMC tell it as text, a USB drive by its USB device, as udev's ID_SERIAL_SHORT has it; SCSI
+ * and ATA disks in a page of vital product data.
+ */
 function readSerial(files: KernelFiles, disk: Disk): string | undefined {
+  const [usbDevice] = /^.*\/usb\d+(?:\/\d+-[\d.]+)+(?=\/)/.exec(disk.path) ?? [];
+  const usbSerial = usbDevice && files.readAttribute(`${usbDevice}/serial`);
+  if (usbSerial) return usbSerial;
   for (const attribute of ["serial", "device/serial"]) {
     const serial = files.readAttribute(`${disk.path}/${attribute}`);
     if (serial !== undefined && serial !== "") return serial;

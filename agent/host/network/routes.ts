@@ -58,7 +58,7 @@ export function* readRoutes(host: Host): RouteSteps {
   const noIpv4 = yield* routesOfFile(parseIpv4Routes(host.files.readChunks(path)));
   const noIpv6 = yield* routesOfFile(parseIpv6Routes(host.files.readChunks(ipv6Path)));
   if (noIpv4 !== undefined && noIpv6 !== undefined) {
-    throw new LibcError(`open("${path}")`, noIpv4.errno, noIpv4.explanation);
+    throw new LibcError(`open("${host.shown(path)}")`, noIpv4.errno, noIpv4.explanation);
   }
 }
 
