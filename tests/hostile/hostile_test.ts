@@ -4,6 +4,7 @@ import { randomNumbers } from "../harness/random.ts";
 import { Guest } from "../harness/qemu/guest.ts";
 import type { GuestAgentClient } from "../harness/qemu/guest_agent_client.ts";
 import { burst } from "./burst.ts";
+import { collectGarbage } from "./collect_garbage.ts";
 import { HostileInputs } from "./inputs.ts";
 import { assertNoGrowth, describeFigures, figuresOf, readFigures } from "./process_figures.ts";
 
@@ -33,16 +34,6 @@ const BLOCKED = [
   ],
   ...["guest-suspend-disk", "guest-suspend-ram", "guest-suspend-hybrid", "guest-fstrim"],
 ].join();
-
-/** After a request of megabytes the agent collects its garbage: what is left then is in use. */
-async function collectGarbage(client: GuestAgentClient): Promise<void> {
-  const id = "x".repeat(3 * 1024 * 1024);
-  await Promise.all([
-    client.receiveLine({ timeoutMs: 120_000 }),
-    client.send(`{"execute":"guest-ping","id":"${id}"}`),
-  ]);
-  await client.sync({ timeoutMs: 120_000 });
-}
 
 /** Sends bursts until there were as many inputs, or the time is over. */
 async function harass(

@@ -1,3 +1,4 @@
+import { collectGarbage } from "./collect_garbage.ts";
 import { deepEqual, equal, match } from "node:assert/strict";
 import { ContainedAgent } from "../memory/contained_agent.ts";
 import type { GuestAgentClient } from "../harness/qemu/guest_agent_client.ts";
@@ -16,15 +17,9 @@ const STEP = 5;
 const BACKUP_AT = 2 * HOUR;
 const FIRST_FIGURES_AT = 4 * HOUR;
 
-/** After a request of megabytes the agent collects its garbage: what is left then is in use. */
 async function figuresOf(agent: ContainedAgent): Promise<ReturnType<typeof readFigures>> {
   await using client = await agent.client();
-  const id = "x".repeat(3 * 1024 * 1024);
-  await Promise.all([
-    client.receiveLine(SLOW),
-    client.send(`{"execute":"guest-ping","id":"${id}"}`),
-  ]);
-  await client.sync(SLOW);
+  await collectGarbage(client);
   return readFigures(agent.agent.pid);
 }
 
