@@ -120,6 +120,13 @@ const SUITES: readonly Suite[] = [
     command: ["deno", ...TEST, "tests/clients"],
   },
   {
+    name: "network",
+    quick: false,
+    parts: ["compile", "newest", "namespaces"],
+    command: ["deno", ...LOUD_TEST, "tests/network"],
+    report: /^.* first, second, by MAC, .*$/gm,
+  },
+  {
     name: "memory",
     quick: false,
     parts: ["compile", "newest", "memory-cgroup"],

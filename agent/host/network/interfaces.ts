@@ -58,7 +58,7 @@ export function* readNetworkInterfaces(
   if (selection.order === "kernel") {
     return inKernelOrder(yield* host.readNetwork(filterOf(selection, undefined)), selection);
   }
-  const route = readDefaultRoute(host);
+  const route = yield* readDefaultRoute(host);
   const network = yield* host.readNetwork(filterOf(selection, route));
   const own = findOwnAddress(network, route, selection.nodeAddresses);
   const rank = ({ name, index }: Link): number =>

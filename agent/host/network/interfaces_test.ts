@@ -137,7 +137,9 @@ Deno.test("the IPv6 default route counts where there is none of IPv4, also with 
       address(3, "2001:db8:1::2/128"),
     ],
   };
-  const ipv6Routes = line("lo", "00200200", "ffffffff") + line("eth1", "00000003");
+  // Behind routes to networks, as the kernel has it, and before the one that leads nowhere.
+  const ipv6Routes = `20010db8${"0".repeat(24)} 40 ${line("eth0", "00000001").slice(36)}` +
+    line("eth1", "00000003") + line("lo", "00200200", "ffffffff");
   assert.deepEqual(await reported(network, { ipv6Routes }), [
     "lo",
     "eth1 2001:db8:1::2 2001:db8:1::9",
