@@ -12,7 +12,8 @@ const nic = (id: string, mac: string): string[] => [
 
 /** Takes a bond's members by the addresses of their cards, whatever they are called. */
 const BOND = `set -e
-for path in /sys/class/net/*; do
+for path in /sys/class/net/*/address; do
+  path=\${path%/address}
   case $(cat $path/address) in ${FIRST_MAC}|${SECOND_MAC}) members="$members \${path##*/}" ;; esac
 done
 [ -e /sys/class/net/bond0 ] || echo +bond0 >/sys/class/net/bonding_masters
