@@ -4,6 +4,7 @@ import { compareReplies } from "./compare.ts";
 import { failOn } from "./fail_on.ts";
 import type { Ledger } from "./ledger.ts";
 import { parseReply, type ReplyValue } from "./reply.ts";
+import { replyFaults } from "./reply_types.ts";
 import type { Scenario, Step } from "./scenario.ts";
 import { SCENARIOS } from "./scenarios.ts";
 import { shuffled } from "../harness/random.ts";
@@ -52,6 +53,7 @@ async function compare(
   ledger: Ledger,
 ): Promise<void> {
   const ours = await perform(scenario, agents, "ours");
+  equal(typeFaults(scenario, ours), "");
   if (scenario.oursAlone !== undefined) {
     const [line = ""] = ours.lines.at(-1) ?? [];
     const differences = compareReplies([line], [`{"return": ${scenario.oursAlone}}`]);
@@ -59,6 +61,8 @@ async function compare(
     return;
   }
   const theirs = await perform(scenario, agents, "qemu-ga");
+  // The types are those of the schema, since its own agent keeps to them.
+  equal(typeFaults(scenario, theirs), "");
   failOn(scenario.steps.map(({ command, volatile }, index) => {
     const differences = compareReplies(
       ours.lines[index] ?? [],
@@ -69,6 +73,13 @@ async function compare(
     return { sent, differences: ledger.judge(suite, command, differences) };
   }));
   equal(ours.left, theirs.left);
+}
+
+/** Where replies are not of the types that the schema declares. */
+function typeFaults({ steps }: Scenario, { lines }: Performance): string {
+  return steps.flatMap(({ command }, index) =>
+    (lines[index] ?? []).flatMap((line) => replyFaults(command, parseReply(line)))
+  ).join("\n");
 }
 
 async function perform(
