@@ -120,6 +120,13 @@ const SUITES: readonly Suite[] = [
     command: ["deno", ...TEST, "tests/clients"],
   },
   {
+    name: "rust client",
+    quick: false,
+    parts: ["compile", "newest", "vm", "rust"],
+    command: ["deno", ...LOUD_TEST, "tests/rust_client"],
+    report: /^qapi on .*$/gm,
+  },
+  {
     name: "network",
     quick: false,
     parts: ["compile", "newest", "namespaces"],
