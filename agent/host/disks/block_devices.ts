@@ -64,9 +64,14 @@ export function isVirtual(device: BlockDevice): boolean {
   return device.path.includes("/devices/virtual/block/");
 }
 
-/** The path of the device's node, as the host sees it. In sysfs `!` stands for `/`. */
+/** The path of the device's node, as the host sees it. */
 export function devicePath(device: BlockDevice): string {
-  return `/dev/${device.name.replaceAll("!", "/")}`;
+  return `/dev/${deviceNode(device)}`;
+}
+
+/** The path of the device's node below /dev. In sysfs `!` stands for `/`. */
+export function deviceNode(device: BlockDevice): string {
+  return device.name.replaceAll("!", "/");
 }
 
 function devicesIn(files: KernelFiles, directory: string): BlockDevice[] {

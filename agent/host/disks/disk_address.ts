@@ -1,5 +1,6 @@
 import { type BlockDevice, devicePath, diskOf, isVirtual, readSlaves } from "./block_devices.ts";
 import type { Host } from "../host.ts";
+import { readOpticalSerial } from "./optical_serial.ts";
 import type { KernelFiles } from "../../linux/kernel_files.ts";
 
 /** How a disk is attached: those of QAPI GuestDiskBusType that the agent can tell. */
@@ -53,13 +54,19 @@ export function readDiskAddresses(host: Host, device: BlockDevice): DiskAddress[
 export function readDiskAddress(host: Host, device: BlockDevice): DiskAddress {
   const { files, diskSerials } = host;
   const found = attachment(files, controllerPath(files, device.path));
+  const disk = diskOf(host, device);
+  const isOptical = /^sr\d+$/.test(disk.name);
   return {
     pciController: found.pciController,
     busType: found.busType,
     bus: found.bus ?? 0,
     target: found.target ?? 0,
     unit: found.unit ?? 0,
-    serial: diskSerials.read(files, diskOf(host, device)),
+    serial: diskSerials.read(
+      files,
+      disk,
+      () => isOptical ? readOpticalSerial(host, disk) : undefined,
+    ),
     device: devicePath(device),
   };
 }

@@ -16,15 +16,22 @@ interface Disk {
 export class DiskSerials {
   readonly #known = new Map<string, string>();
 
-  /** The serial number that the disk itself tells; undefined when it tells none. */
-  read(files: KernelFiles, disk: Disk): string | undefined {
+  /**
+   * The serial number that the disk itself tells; undefined when it tells none. `askDrive` asks one of which sysfs
+   * has none.
+   */
+  read(
+    files: KernelFiles,
+    disk: Disk,
+    askDrive: () => string | undefined = () => undefined,
+  ): string | undefined {
     const sequence = files.readAttribute(`${disk.path}/diskseq`);
     // Linux has it from 5.15 on.
-    if (sequence === undefined) return readSerial(files, disk);
+    if (sequence === undefined) return readSerial(files, disk) ?? askDrive();
     const key = `${disk.path} ${sequence}`;
     const known = this.#known.get(key);
     if (known !== undefined) return known;
-    const serial = readSerial(files, disk);
+    const serial = readSerial(files, disk) ?? askDrive();
     if (serial === undefined) return undefined;
     if (this.#known.size >= MOST_DISKS) this.#known.clear();
     this.#known.set(key, serial);

@@ -22,3 +22,17 @@ Deno.test("a disk is asked for its serial number once, another one at its place 
   await Deno.remove(`${disk.path}/diskseq`);
   assert.equal(await serial({ serial: "of an old kernel" }), "of an old kernel");
 });
+
+Deno.test("a drive is asked where sysfs has no serial number, and once", async () => {
+  await using directory = await TemporaryDirectory.create();
+  using libc = new Libc();
+  const files = new KernelFiles(libc);
+  const serials = new DiskSerials();
+  const identities = ["QM00003", "QM00005"];
+  const read = (name: string): string | undefined =>
+    serials.read(files, { path: `${directory.path}/${name}` }, () => identities.shift());
+  await plant(directory.path, { "sr0/diskseq": "1\n", "sda/diskseq": "2\n", "sda/serial": "own" });
+  assert.equal(read("sr0"), "QM00003");
+  assert.equal(read("sr0"), "QM00003");
+  assert.equal(read("sda"), "own");
+});

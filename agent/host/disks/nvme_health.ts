@@ -1,6 +1,6 @@
 import { cString, OpenFlag } from "../../linux/libc.ts";
 import type { Host } from "../host.ts";
-import { type BlockDevice, devicePath } from "./block_devices.ts";
+import { type BlockDevice, deviceNode } from "./block_devices.ts";
 
 const NVME_SYMBOLS = {
   ioctl: { parameters: ["i32", "u64", "buffer"], result: "i32", nonblocking: true },
@@ -48,7 +48,7 @@ export async function readNvmeHealth(
   disk: BlockDevice,
 ): Promise<NvmeHealth | undefined> {
   const { libc } = host;
-  const path = host.rootPath(devicePath(disk));
+  const path = host.devPath(deviceNode(disk));
   const { open, close } = libc.file;
   const fd = open(cString(path), OpenFlag.RDONLY | OpenFlag.CLOEXEC, 0);
   if (fd < 0) return undefined;
