@@ -32,6 +32,10 @@ Deno.test("disks and optical drives have the serial numbers that the hypervisor 
         ...["-device", "scsi-cd,bus=scsi.0,drive=scsicd,serial=CD-OF-SCSI"],
         ...drive("scsi", "disk"),
         ...["-device", "scsi-hd,bus=scsi.0,drive=scsi,serial=DISK-OF-SCSI"],
+        ...drive("drive-scsi1", "disk"),
+        ...["-device", "scsi-hd,bus=scsi.0,drive=drive-scsi1"],
+        ...drive("drive-scsi2", "cdrom"),
+        ...["-device", "scsi-cd,bus=scsi.0,drive=drive-scsi2"],
         ...drive("virtio", "disk"),
         ...["-device", "virtio-blk-pci,drive=virtio,serial=DISK-OF-VIRTIO"],
       ],
@@ -47,6 +51,8 @@ Deno.test("disks and optical drives have the serial numbers that the hypervisor 
     "ide CD-OF-IDE",
     "scsi CD-OF-SCSI",
     "scsi DISK-OF-SCSI",
+    "scsi drive-scsi1",
+    "scsi drive-scsi2",
     "virtio DISK-OF-VIRTIO",
   ]);
 });

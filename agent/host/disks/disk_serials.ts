@@ -1,4 +1,5 @@
 import type { KernelFiles } from "../../linux/kernel_files.ts";
+import { parseSerialPage, parseVendorName } from "./vital_product_data.ts";
 
 // More disks than a machine has at a time: those that are gone are not kept forever.
 const MOST_DISKS = 1024;
@@ -41,7 +42,7 @@ export class DiskSerials {
 
 /**
  * virtio-blk, NVMe and MMC tell it as text, a USB drive by its USB device, as udev's ID_SERIAL_SHORT has it; SCSI
- * and ATA disks in a page of vital product data.
+ * and ATA disks in pages of vital product data.
  */
 function readSerial(files: KernelFiles, disk: Disk): string | undefined {
   const [usbDevice] = /^.*\/usb\d+(?:\/\d+-[\d.]+)+(?=\/)/.exec(disk.path) ?? [];
@@ -51,8 +52,12 @@ function readSerial(files: KernelFiles, disk: Disk): string | undefined {
     const serial = files.readAttribute(`${disk.path}/${attribute}`);
     if (serial !== undefined && serial !== "") return serial;
   }
-  // Four bytes of header come first; none of them is decoded to more than one character.
-  const page = files.readAttribute(`${disk.path}/device/vpd_pg80`)?.slice(4);
-  const serial = page?.replaceAll("\0", "").trim();
-  return serial === "" ? undefined : serial;
+  return parseSerialPage(readPage(files, `${disk.path}/device/vpd_pg80`)) ??
+    parseVendorName(readPage(files, `${disk.path}/device/vpd_pg83`));
+}
+
+/** A page of vital product data as sysfs has it; nothing when it has none. */
+function readPage(files: KernelFiles, path: string): Uint8Array {
+  if (!files.exists(path)) return new Uint8Array();
+  return Uint8Array.from(Array.from(files.readChunks(path), (chunk) => [...chunk]).flat());
 }

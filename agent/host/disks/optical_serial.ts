@@ -2,6 +2,12 @@ import type { Libc } from "../../linux/libc.ts";
 import { cString, OpenFlag } from "../../linux/libc.ts";
 import type { Host } from "../host.ts";
 import { type BlockDevice, deviceNode } from "./block_devices.ts";
+import {
+  IDENTIFICATION_PAGE,
+  parseSerialPage,
+  parseVendorName,
+  SERIAL_PAGE,
+} from "./vital_product_data.ts";
 
 const IOCTL_SYMBOLS = {
   ioctl: { parameters: ["i32", "u64", "buffer"], result: "i32" },
@@ -17,8 +23,7 @@ const IDENTITY_SERIAL = { offset: 20, length: 20 };
 const SG_IO = 0x2285n;
 const HEADER_SIZE = 88;
 const FROM_DEVICE = -3;
-/** SPC: INQUIRY for a page of vital product data, "unit serial number". */
-const INQUIRY = [0x12, 0x01, 0x80, 0x00, 0xfc, 0x00];
+const COMMAND_SIZE = 6;
 const PAGE_SIZE = 0xfc;
 const SENSE_SIZE = 32;
 /** A drive that answers INQUIRY needs no medium for it, and no time. */
@@ -38,7 +43,10 @@ export function readOpticalSerial(host: Host, disk: BlockDevice): string | undef
   const fd = open(cString(host.devPath(deviceNode(disk))), flags, 0);
   if (fd < 0) return undefined;
   try {
-    return readIdentity(libc, fd) ?? inquire(libc, fd);
+    const identity = readIdentity(libc, fd);
+    if (identity !== undefined) return identity;
+    return parseSerialPage(inquire(libc, fd, SERIAL_PAGE)) ??
+      parseVendorName(inquire(libc, fd, IDENTIFICATION_PAGE));
   } finally {
     close(fd);
   }
@@ -47,13 +55,9 @@ export function readOpticalSerial(host: Host, disk: BlockDevice): string | undef
 /** The serial number of a struct hd_driveid of linux/hdreg.h; undefined when it is empty. */
 export function parseIdentitySerial(identity: Uint8Array): string | undefined {
   const { offset, length } = IDENTITY_SERIAL;
-  return text(identity.subarray(offset, offset + length));
-}
-
-/** The serial number of SPC's page 0x80 of vital product data; undefined when it is another page, or empty. */
-export function parseSerialPage(page: Uint8Array): string | undefined {
-  const [, code, , length = 0] = page;
-  return code === 0x80 ? text(page.subarray(4, 4 + length)) : undefined;
+  const field = identity.subarray(offset, offset + length);
+  const serial = String.fromCharCode(...field).replaceAll("\0", "").trim();
+  return serial === "" ? undefined : serial;
 }
 
 function readIdentity(libc: Libc, fd: number): string | undefined {
@@ -62,13 +66,14 @@ function readIdentity(libc: Libc, fd: number): string | undefined {
   return ioctl(fd, HDIO_GET_IDENTITY, identity) === 0 ? parseIdentitySerial(identity) : undefined;
 }
 
-function inquire(libc: Libc, fd: number): string | undefined {
+/** SPC's INQUIRY for a page of vital product data; nothing when the drive does not have it. */
+function inquire(libc: Libc, fd: number, code: number): Uint8Array {
   // One buffer for all, so that what the header points to lives as long as the header.
-  const memory = new Uint8Array(HEADER_SIZE + INQUIRY.length + SENSE_SIZE + PAGE_SIZE);
-  const command = memory.subarray(HEADER_SIZE, HEADER_SIZE + INQUIRY.length);
-  const sense = memory.subarray(HEADER_SIZE + INQUIRY.length, -PAGE_SIZE);
+  const memory = new Uint8Array(HEADER_SIZE + COMMAND_SIZE + SENSE_SIZE + PAGE_SIZE);
+  const command = memory.subarray(HEADER_SIZE, HEADER_SIZE + COMMAND_SIZE);
+  const sense = memory.subarray(HEADER_SIZE + COMMAND_SIZE, -PAGE_SIZE);
   const page = memory.subarray(-PAGE_SIZE);
-  command.set(INQUIRY);
+  command.set([0x12, 0x01, code, 0, PAGE_SIZE, 0]);
   const header = new DataView(memory.buffer);
   const point = (offset: number, to: Uint8Array<ArrayBuffer>): void =>
     header.setBigUint64(offset, Deno.UnsafePointer.value(Deno.UnsafePointer.of(to)), true);
@@ -82,13 +87,8 @@ function inquire(libc: Libc, fd: number): string | undefined {
   point(32, sense);
   header.setUint32(40, TIMEOUT_MS, true);
   const { ioctl } = libc.bind(IOCTL_SYMBOLS);
-  if (ioctl(fd, SG_IO, memory) !== 0) return undefined;
+  if (ioctl(fd, SG_IO, memory) !== 0) return new Uint8Array();
   // The drive's status, and those of its controller and driver.
   const good = header.getUint8(64) === 0 && header.getUint32(68, true) === 0;
-  return good ? parseSerialPage(page) : undefined;
-}
-
-function text(field: Uint8Array): string | undefined {
-  const serial = String.fromCharCode(...field).replaceAll("\0", "").trim();
-  return serial === "" ? undefined : serial;
+  return good ? page : new Uint8Array();
 }

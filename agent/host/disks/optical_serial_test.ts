@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { parseIdentitySerial, parseSerialPage } from "./optical_serial.ts";
+import { parseIdentitySerial } from "./optical_serial.ts";
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 
@@ -13,14 +13,4 @@ Deno.test("an ATAPI drive's serial number is the trimmed field of its identity",
   assert.equal(parseIdentitySerial(identity), "QM00003");
   identity.set(bytes("12345678901234567890"), 20);
   assert.equal(parseIdentitySerial(identity), "12345678901234567890");
-});
-
-Deno.test("a SCSI drive's serial number is as long as its page says", () => {
-  const page = (...head: number[]): Uint8Array => new Uint8Array([...head, ...bytes("  CD-1  ")]);
-  assert.equal(parseSerialPage(page(5, 0x80, 0, 8)), "CD-1");
-  assert.equal(parseSerialPage(page(5, 0x80, 0, 5)), "CD-");
-  assert.equal(parseSerialPage(page(5, 0x80, 0, 0)), undefined);
-  assert.equal(parseSerialPage(page(5, 0x80, 0, 255)), "CD-1");
-  assert.equal(parseSerialPage(page(5, 0x83, 0, 8)), undefined);
-  assert.equal(parseSerialPage(new Uint8Array()), undefined);
 });
