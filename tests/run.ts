@@ -116,7 +116,7 @@ const SUITES: readonly Suite[] = [
   {
     name: "clients",
     quick: false,
-    parts: ["compile", "newest"],
+    parts: ["compile", "newest", "qemu-qmp", "go", "go-proxmox"],
     command: ["deno", ...TEST, "tests/clients"],
   },
   {

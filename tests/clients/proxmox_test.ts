@@ -2,6 +2,7 @@ import { deepEqual, equal, match, ok, rejects } from "node:assert/strict";
 import { FakeTalosApi } from "../harness/talos/fake_talos_api_process.ts";
 import { exists } from "../harness/running_agent.ts";
 import { startOnFixtureNode } from "../harness/fixtures/node.ts";
+import { FILE_READ_LIMIT, fileRead, fileWrite, wrapped } from "./proxmox_agent_api.ts";
 import { matchReply, ProxmoxClient } from "./proxmox_client.ts";
 
 const SYNC = '\xff{"return": 5}\n';
@@ -109,61 +110,21 @@ Deno.test("a backup freezes and thaws", async () => {
 });
 
 const MEBIBYTE = 1024 * 1024;
-const FILE_READ_LIMIT = 16 * MEBIBYTE;
 
-/** As Proxmox VE writes base64: in lines of 76 characters, each with its newline. */
-function wrapped(text: string): string {
-  return btoa(text).replace(/.{1,76}/g, "$&\n");
-}
-
-/** The API's file-read: up to 16 MiB in pieces of 1 MiB. */
-async function fileRead(
-  proxmox: ProxmoxClient,
-  file: string,
-  offset?: number,
-): Promise<{ content: Uint8Array; truncated: boolean }> {
-  const handle = await proxmox.execute("guest-file-open", { path: file });
-  if (offset !== undefined) {
-    await proxmox.execute("guest-file-seek", { handle, offset, whence: "set" });
-  }
-  const pieces: Uint8Array<ArrayBuffer>[] = [];
-  let length = 0;
-  let eof = false;
-  while (!eof && length < FILE_READ_LIMIT) {
-    const read = await proxmox.execute("guest-file-read", { handle, count: MEBIBYTE }) as {
-      readonly "buf-b64": string;
-      readonly count: number;
-      readonly eof: boolean;
-    };
-    const piece = Uint8Array.fromBase64(read["buf-b64"]);
-    equal(piece.length, read.count);
-    pieces.push(piece);
-    length += piece.length;
-    eof = read.eof;
-  }
-  await proxmox.execute("guest-file-close", { handle });
-  return { content: await new Blob(pieces).bytes(), truncated: !eof };
-}
-
-/** The API's file-write. */
-async function fileWrite(proxmox: ProxmoxClient, file: string, content: string): Promise<void> {
-  const handle = await proxmox.execute("guest-file-open", { path: file, mode: "wb" });
-  const written = await proxmox.execute("guest-file-write", {
-    handle,
-    "buf-b64": wrapped(content),
-  });
+/** Writes a file, all of which must be written. */
+async function writeAll(proxmox: ProxmoxClient, file: string, content: string): Promise<void> {
+  const written = await fileWrite(proxmox, file, wrapped(content));
   deepEqual(written, { count: content.length, eof: false });
-  await proxmox.execute("guest-file-close", { handle });
 }
 
 Deno.test("files are written, and read in pieces", async () => {
   await using agent = await startOnFixtureNode("-b", "");
   const proxmox = new ProxmoxClient(agent.socket);
   const text = "Sixty kibibytes at most, in lines.\n".repeat(1700);
-  await fileWrite(proxmox, "/etc/written", text);
+  await writeAll(proxmox, "/etc/written", text);
   equal(await Deno.readTextFile(`${agent.directory}/root/etc/written`), text);
   equal(new TextDecoder().decode((await fileRead(proxmox, "/etc/written")).content), text);
-  await fileWrite(proxmox, "/etc/written", "");
+  await writeAll(proxmox, "/etc/written", "");
   equal((await fileRead(proxmox, "/etc/written")).content.length, 0);
 
   const random = new Uint8Array(3 * MEBIBYTE + 5);
@@ -172,7 +133,7 @@ Deno.test("files are written, and read in pieces", async () => {
   }
   await Deno.writeFile(`${agent.directory}/root/big`, random);
   deepEqual(await fileRead(proxmox, "/big"), { content: random, truncated: false });
-  deepEqual((await fileRead(proxmox, "/big", 7)).content, random.subarray(7));
+  deepEqual((await fileRead(proxmox, "/big", { offset: 7 })).content, random.subarray(7));
   await Deno.truncate(`${agent.directory}/root/big`, 17 * MEBIBYTE);
   const { content, truncated } = await fileRead(proxmox, "/big");
   deepEqual([content.length, truncated], [FILE_READ_LIMIT, true]);
