@@ -175,7 +175,10 @@ function assertSame(value: unknown, schema: Schema, path: string): void {
   const members = value as Record<string, unknown>;
   const names = Object.keys(members);
   for (const name of names) assert(properties[name], `the schema lacks ${path}/${name}`);
+  // An umbrella chart's, which Helm hands on; they say nothing here.
+  const ofUmbrella = path === "" ? ["enabled", "tags"] : [];
   for (const name of optional ? [] : Object.keys(properties)) {
+    if (ofUmbrella.includes(name)) continue;
     assert(name in members, `values.yaml lacks ${path}/${name}`);
   }
   for (const name of names) assertSame(members[name], properties[name] ?? {}, `${path}/${name}`);
