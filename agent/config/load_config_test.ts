@@ -148,7 +148,7 @@ Deno.test("a hook flag without value is qemu-ga's default hook", async () => {
 
 Deno.test("each mistake is one line with its place and what is allowed", async () => {
   const methods = "give virtio-serial, isa-serial, unix-listen, vsock-listen or pty";
-  const time = "give a time such as 500ms, 20s or 2m, or none";
+  const time = "give a time such as 500ms, 20s or 1m30s, or none";
   const bad = { "/k": "path=/x", "/k2": "[general]\nnope=1", "/n.yaml": "a: [", "/l.yaml": "- a" };
   const files = { ...bad, "/m.yaml": "path: {a: 1}", "/b": "[general]\nverbose=maybe" };
   const cases: readonly (readonly [Given, string | RegExp])[] = [

@@ -9,7 +9,7 @@ export type OptionKind =
   | "list"
   /** One of `choices`. */
   | "choice"
-  /** A time such as 500ms, 20s or 2m; a number without unit is in seconds. */
+  /** A time such as 500ms, 20s or 1m30s; a number without unit is in seconds. */
   | "duration"
   /** As `duration`, or `none`. */
   | "optional-duration"

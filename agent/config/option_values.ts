@@ -71,15 +71,25 @@ export function splitList(text: string): readonly string[] {
 }
 
 function readDuration(text: string, source: string, alternative: string): number {
-  const match = /^(\d+(?:\.\d+)?)(ms|s|m|h)?$/.exec(text);
-  const milliseconds = Number(match?.[1]) * (UNITS[match?.[2] ?? "s"] ?? Number.NaN);
+  const milliseconds = toMilliseconds(text);
   // Longer ones would overflow the 32 bits of a timer.
   if (!(milliseconds <= 0x7fff_ffff)) {
     throw new ConfigError(
-      `${source} has the bad value '${text}': give a time such as 500ms, 20s or 2m${alternative}`,
+      `${source} has the bad value '${text}': give a time such as 500ms, 20s or 1m30s${alternative}`,
     );
   }
   return milliseconds;
+}
+
+/** A number of seconds, or numbers with units as Go writes a time; NaN for anything else. */
+function toMilliseconds(text: string): number {
+  if (/^\d+(?:\.\d+)?$/.test(text)) return 1000 * Number(text);
+  if (!/^(?:\d+(?:\.\d+)?(?:ms|s|m|h))+$/.test(text)) return Number.NaN;
+  const parts = text.matchAll(/([\d.]+)([a-z]+)/g);
+  return parts.reduce(
+    (sum, [, number, unit = ""]) => sum + Number(number) * (UNITS[unit] ?? Number.NaN),
+    0,
+  );
 }
 
 function orList(choices: readonly string[]): string {

@@ -1,3 +1,24 @@
+{{/*
+Fills in for empty keys, which Helm has deleted, and for keys that came after the release whose values are reused:
+lists, and maps whose keys are the user's, are empty, all else is as in values.yaml. Every template begins with it.
+*/}}
+{{- define "qga.fillEmpty" -}}
+{{- $defaults := .Files.Get "files/defaults.yaml" | fromYaml -}}
+{{- include "qga.fill" (dict "values" .Values "empty" $defaults.empty "whole" $defaults.whole) -}}
+{{- end -}}
+
+{{- define "qga.fill" -}}
+{{- $values := .values -}}
+{{- $whole := .whole -}}
+{{- range $name, $empty := .empty -}}
+{{- if or (not (hasKey $values $name)) (kindIs "invalid" (get $values $name)) -}}
+{{- $_ := set $values $name (and (kindIs "map" $empty) (not (empty $empty)) | ternary (get $whole $name) $empty) -}}
+{{- else if and (kindIs "map" $empty) (kindIs "map" (get $values $name)) -}}
+{{- include "qga.fill" (dict "values" (get $values $name) "empty" $empty "whole" (get $whole $name)) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
 {{/* Name of the chart. */}}
 {{- define "qga.name" -}}
 {{- default .Chart.Name .Values.nameOverride | trunc 48 | trimSuffix "-" -}}
@@ -9,10 +30,12 @@
 {{- .Values.fullnameOverride | trunc 48 | trimSuffix "-" -}}
 {{- else -}}
 {{- $name := default .Chart.Name .Values.nameOverride -}}
-{{- if contains $name .Release.Name -}}
-{{- .Release.Name | trunc 48 | trimSuffix "-" -}}
+{{- /* Helm lets a release have dots in its name, and a Service cannot have any. */}}
+{{- $release := .Release.Name | replace "." "-" -}}
+{{- if contains $name $release -}}
+{{- $release | trunc 48 | trimSuffix "-" -}}
 {{- else -}}
-{{- printf "%s-%s" .Release.Name $name | trunc 48 | trimSuffix "-" -}}
+{{- printf "%s-%s" $release $name | trunc 48 | trimSuffix "-" -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}
@@ -28,13 +51,17 @@ app.kubernetes.io/name: {{ include "qga.name" . | quote }}
 app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end -}}
 
-{{/* Labels of all objects; the chart's own win over `commonLabels`. */}}
+{{/*
+Labels of an object: `commonLabels`, over them the object's own, and over these what the chart says. Takes a dict:
+root, labels.
+*/}}
 {{- define "qga.labels" -}}
-{{- $own := include "qga.selectorLabels" . | fromYaml -}}
-{{- $_ := set $own "helm.sh/chart" (printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-") -}}
-{{- $_ := set $own "app.kubernetes.io/version" .Chart.AppVersion -}}
-{{- $_ := set $own "app.kubernetes.io/managed-by" .Release.Service -}}
-{{- include "qga.texts" (mergeOverwrite (deepCopy .Values.commonLabels) $own) -}}
+{{- $chart := .root.Chart -}}
+{{- $own := include "qga.selectorLabels" .root | fromYaml -}}
+{{- $_ := set $own "helm.sh/chart" (printf "%s-%s" $chart.Name $chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-") -}}
+{{- $_ := set $own "app.kubernetes.io/version" $chart.AppVersion -}}
+{{- $_ := set $own "app.kubernetes.io/managed-by" .root.Release.Service -}}
+{{- include "qga.texts" (mergeOverwrite (deepCopy .root.Values.commonLabels) (.labels | default dict) $own) -}}
 {{- end -}}
 
 {{/* A map of texts: an unquoted `true` would be no text to the API server. */}}
@@ -56,10 +83,7 @@ name: {{ .name }}
 namespace: {{ . }}
 {{- end }}
 labels:
-  {{- include "qga.labels" .root | trim | nindent 2 }}
-  {{- with .labels }}
-  {{- include "qga.texts" (omit . "app.kubernetes.io/name" "app.kubernetes.io/instance") | trim | nindent 2 }}
-  {{- end }}
+  {{- include "qga.labels" (dict "root" .root "labels" .labels) | trim | nindent 2 }}
 {{- with mergeOverwrite (deepCopy .root.Values.commonAnnotations) (.annotations | default dict) }}
 annotations:
   {{- include "qga.texts" . | trim | nindent 2 }}
@@ -74,8 +98,10 @@ annotations:
 {{- end -}}
 {{- end -}}
 
+{{/* The one of all charts may be written in ways that others of them take. */}}
 {{- define "qga.registry" -}}
-{{- default .Values.image.registry (.Values.global | default dict).imageRegistry -}}
+{{- $global := (.Values.global | default dict).imageRegistry | default "" -}}
+{{- $global | trimPrefix "https://" | trimPrefix "http://" | trimSuffix "/" | default .Values.image.registry -}}
 {{- end -}}
 
 {{- define "qga.image" -}}
@@ -208,13 +234,16 @@ every API server has the aggregation API, and Helm's own list does not.
 {{- toYaml (mergeOverwrite $config (deepCopy .Values.config)) -}}
 {{- end -}}
 
-{{/* Seconds of a time as the agent writes it: 500ms, 20s, 2m; a number without unit is in seconds. */}}
+{{/* Seconds of a time as the agent reads it: 500ms, 20s, 1m30s; a number without unit is in seconds. */}}
 {{- define "qga.seconds" -}}
-{{- $text := . | toString -}}
-{{- $number := regexFind "^[0-9.]+" $text | float64 -}}
-{{- if hasSuffix "ms" $text }}{{ $number = divf $number 1000 }}
-{{- else if hasSuffix "h" $text }}{{ $number = mulf $number 3600 }}
-{{- else if hasSuffix "m" $text }}{{ $number = mulf $number 60 }}
+{{- $seconds := 0.0 -}}
+{{- range $part := regexFindAll "[0-9.]+(ms|s|m|h)?" (. | toString) -1 -}}
+{{- $number := regexFind "^[0-9.]+" $part | float64 -}}
+{{- if hasSuffix "ms" $part }}{{ $number = divf $number 1000 }}
+{{- else if hasSuffix "h" $part }}{{ $number = mulf $number 3600 }}
+{{- else if hasSuffix "m" $part }}{{ $number = mulf $number 60 }}
 {{- end -}}
-{{- ceil $number | int -}}
+{{- $seconds = addf $seconds $number -}}
+{{- end -}}
+{{- ceil $seconds | int -}}
 {{- end -}}

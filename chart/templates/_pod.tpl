@@ -154,6 +154,19 @@ volumeMounts:
 {{- with $affinity }}{{ toYaml . }}{{ end -}}
 {{- end -}}
 
+{{/* How long a freeze lasts at most, in seconds. */}}
+{{- define "qga.freezeSeconds" -}}
+{{- include "qga.seconds" (get .Values.config "fsfreeze-timeout" | default .Values.freeze.timeout) -}}
+{{- end -}}
+
+{{/* The times of the liveness probe: a pod that is killed while its node is frozen cannot be replaced. */}}
+{{- define "qga.livenessProbe" -}}
+{{- $period := .Values.livenessProbe.periodSeconds | int -}}
+{{- $patience := mul 2 (include "qga.freezeSeconds" . | int) -}}
+{{- $failures := div (add $patience $period -1) $period | max 12 -}}
+{{- toYaml (merge (deepCopy .Values.livenessProbe) (dict "failureThreshold" $failures)) -}}
+{{- end -}}
+
 {{/* A probe: its times from the values, what it asks from here. Takes a dict: root, values, path. */}}
 {{- define "qga.probe" -}}
 httpGet:
@@ -179,13 +192,17 @@ imagePullSecrets:
 hostNetwork: true
 {{- end }}
 dnsPolicy: {{ default (.Values.hostNetwork | ternary "ClusterFirstWithHostNet" "ClusterFirst") .Values.dnsPolicy }}
+{{- with .Values.dnsConfig }}
+dnsConfig:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
 {{- with .Values.podSecurityContext }}
 securityContext:
   {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- with .Values.nodeSelector }}
 nodeSelector:
-  {{- toYaml . | nindent 2 }}
+  {{- include "qga.texts" . | trim | nindent 2 }}
 {{- end }}
 {{- with .Values.tolerations }}
 tolerations:

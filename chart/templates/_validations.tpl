@@ -51,12 +51,26 @@ set. `templates/validations.yaml` runs them all.
     {{- fail (printf "config.%s: the chart sets this option by itself: set %s instead." $option $owner) -}}
   {{- end -}}
 {{- end -}}
+{{- $unfit := dict
+  "daemonize" "the container would end at once: leave it out"
+  "pidfile" "nothing in the pod reads it, and its file system is read-only: leave it out"
+  "logfile" "the pod's log would be empty, and its file system is read-only: leave it out, and read `kubectl logs`"
+-}}
+{{- range $option, $reason := $unfit -}}
+  {{- if get $.Values.config $option -}}
+    {{- fail (printf "config.%s: %s." $option $reason) -}}
+  {{- end -}}
+{{- end -}}
 {{- if and (eq .Values.talos.auth "none") (hasKey .Values.config "talos-context") -}}
   {{- fail "config.talos-context is set, and talos.auth is none: set talos.auth to secret, or leave the option out." -}}
 {{- end -}}
 {{- end -}}
 
 {{- define "qga.validatePull" -}}
+{{- $first := splitList "/" .Values.image.repository | first -}}
+{{- if and (contains ":" $first) (include "qga.registry" .) -}}
+  {{- fail (printf "image.repository begins with the registry %s, and the registry is %s already: set image.registry to %s and take it off image.repository, or set image.registry to an empty text." $first (include "qga.registry" .) $first) -}}
+{{- end -}}
 {{- $credentials := .Values.imageCredentials -}}
 {{- if $credentials.create -}}
   {{- if not (and $credentials.username $credentials.password) -}}
@@ -69,13 +83,20 @@ set. `templates/validations.yaml` runs them all.
 {{- end -}}
 
 {{- define "qga.validatePod" -}}
-{{- if and (eq .Values.securityContext.privileged true) (hasKey .Values.securityContext "allowPrivilegeEscalation") (not .Values.securityContext.allowPrivilegeEscalation) -}}
+{{- if and .Values.securityContext.privileged (hasKey .Values.securityContext "allowPrivilegeEscalation") (not .Values.securityContext.allowPrivilegeEscalation) -}}
   {{- fail "securityContext.allowPrivilegeEscalation is false, and securityContext.privileged is true: Kubernetes refuses that. Leave securityContext.allowPrivilegeEscalation out." -}}
 {{- end -}}
-{{- $frozen := include "qga.seconds" (get .Values.config "fsfreeze-timeout" | default .Values.freeze.timeout) | int -}}
-{{- $patience := mul .Values.livenessProbe.periodSeconds .Values.livenessProbe.failureThreshold | int -}}
+{{- $frozen := include "qga.freezeSeconds" . | int -}}
+{{- if eq $frozen 0 -}}
+  {{- fail "freeze.timeout is 0, so that nothing thaws a node whose backup has died: set a time that is longer than your backups need, such as 10m." -}}
+{{- end -}}
+{{- $liveness := include "qga.livenessProbe" . | fromYaml -}}
+{{- $patience := mul ($liveness.periodSeconds | int) ($liveness.failureThreshold | int) | int -}}
 {{- if le $patience $frozen -}}
   {{- fail (printf "livenessProbe.periodSeconds times livenessProbe.failureThreshold is %d s, and freeze.timeout is %d s: a pod that is killed while its node is frozen cannot be replaced. Set livenessProbe.failureThreshold higher, or freeze.timeout lower." $patience $frozen) -}}
+{{- end -}}
+{{- if and (eq .Values.dnsPolicy "None") (not (.Values.dnsConfig | default dict).nameservers) -}}
+  {{- fail "dnsPolicy is None, and dnsConfig.nameservers is empty: Kubernetes refuses that. Set dnsConfig.nameservers, or leave dnsPolicy empty." -}}
 {{- end -}}
 {{- range $name, $value := .Values.podLabels -}}
   {{- if has $name (list "app.kubernetes.io/name" "app.kubernetes.io/instance") -}}

@@ -171,7 +171,7 @@ function assertSame(value: unknown, schema: Schema, path: string): void {
   if (typeName(value) !== "object" || properties === undefined) return;
   if (additionalProperties !== false && path !== "/global") return;
   // Options of the agent have no defaults of their own here, and probes only those that matter.
-  const optional = path === "/config" || path.endsWith("Probe");
+  const optional = path === "/config" || path === "/dnsConfig" || path.endsWith("Probe");
   const members = value as Record<string, unknown>;
   const names = Object.keys(members);
   for (const name of names) assert(properties[name], `the schema lacks ${path}/${name}`);

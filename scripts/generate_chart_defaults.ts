@@ -1,0 +1,49 @@
+// Prints chart/files/defaults.yaml, made from the chart's values and their schema. scripts/generate runs it.
+
+import { parse, stringify } from "yaml";
+
+/** The part of a JSON schema that says what a value is. */
+interface Schema {
+  readonly $ref?: string;
+  readonly type?: string | readonly string[];
+  readonly properties?: Readonly<Record<string, Schema>>;
+  readonly additionalProperties?: unknown;
+  readonly definitions?: Readonly<Record<string, Schema>>;
+}
+
+const INTRODUCTION =
+  `# Made by \`scripts/generate\` from values.yaml and values.schema.json; do not edit.
+#
+# What an empty key of a values file stands for, since Helm deletes the default: lists, and maps whose keys are the
+# user's, are \`empty\`; all else is \`whole\`, as in values.yaml.
+`;
+
+const CHART = new URL("../chart/", import.meta.url);
+const schema = JSON.parse(Deno.readTextFileSync(new URL("values.schema.json", CHART))) as Schema;
+const values: unknown = parse(Deno.readTextFileSync(new URL("values.yaml", CHART)));
+
+function resolve(part: Schema): Schema {
+  const name = part.$ref?.replace("#/definitions/", "");
+  return name === undefined ? part : resolve(schema.definitions?.[name] ?? {});
+}
+
+function isMap(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** Undefined where null is a value of its own. */
+function whenEmpty(value: unknown, reference: Schema): unknown {
+  const { properties, additionalProperties } = resolve(reference);
+  if (value === null) return undefined;
+  if (Array.isArray(value)) return [];
+  if (!isMap(value)) return value;
+  // Those of `global` are known, beside those of other charts.
+  if (properties === undefined || additionalProperties === undefined) return {};
+  const members = Object.entries(value)
+    .map(([name, inner]) => [name, whenEmpty(inner, properties[name] ?? {})] as const)
+    .filter(([, inner]) => inner !== undefined);
+  return Object.fromEntries(members);
+}
+
+const defaults = { empty: whenEmpty(values, schema), whole: values };
+console.log(INTRODUCTION + stringify(defaults).trimEnd());
