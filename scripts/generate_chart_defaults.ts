@@ -33,6 +33,8 @@ function isMap(value: unknown): value is Readonly<Record<string, unknown>> {
 
 /** Undefined where null is a value of its own. */
 function whenEmpty(value: unknown, reference: Schema): unknown {
+  // As in a pod: a probe that is empty is none.
+  if (reference.$ref === "#/definitions/probe") return {};
   const { properties, additionalProperties } = resolve(reference);
   if (value === null) return undefined;
   if (Array.isArray(value)) return [];

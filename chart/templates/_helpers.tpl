@@ -234,14 +234,17 @@ every API server has the aggregation API, and Helm's own list does not.
 {{- toYaml (mergeOverwrite $config (deepCopy .Values.config)) -}}
 {{- end -}}
 
-{{/* Seconds of a time as the agent reads it: 500ms, 20s, 1m30s; a number without unit is in seconds. */}}
+{{/* Seconds of a time as the agent or Prometheus reads it: 500ms, 20s, 1m30s, 1d; a number without unit is in seconds. */}}
 {{- define "qga.seconds" -}}
 {{- $seconds := 0.0 -}}
-{{- range $part := regexFindAll "[0-9.]+(ms|s|m|h)?" (. | toString) -1 -}}
+{{- range $part := regexFindAll "[0-9.]+(ms|s|m|h|d|w|y)?" (. | toString) -1 -}}
 {{- $number := regexFind "^[0-9.]+" $part | float64 -}}
 {{- if hasSuffix "ms" $part }}{{ $number = divf $number 1000 }}
 {{- else if hasSuffix "h" $part }}{{ $number = mulf $number 3600 }}
 {{- else if hasSuffix "m" $part }}{{ $number = mulf $number 60 }}
+{{- else if hasSuffix "d" $part }}{{ $number = mulf $number 86400 }}
+{{- else if hasSuffix "w" $part }}{{ $number = mulf $number 604800 }}
+{{- else if hasSuffix "y" $part }}{{ $number = mulf $number 31536000 }}
 {{- end -}}
 {{- $seconds = addf $seconds $number -}}
 {{- end -}}

@@ -159,12 +159,17 @@ volumeMounts:
 {{- include "qga.seconds" (get .Values.config "fsfreeze-timeout" | default .Values.freeze.timeout) -}}
 {{- end -}}
 
-{{/* The times of the liveness probe: a pod that is killed while its node is frozen cannot be replaced. */}}
+{{/*
+The times of the liveness probe, unless it is left out: a pod that is killed while its node is frozen cannot be
+replaced.
+*/}}
 {{- define "qga.livenessProbe" -}}
-{{- $period := .Values.livenessProbe.periodSeconds | int -}}
-{{- $patience := mul 2 (include "qga.freezeSeconds" . | int) -}}
+{{- with .Values.livenessProbe -}}
+{{- $period := .periodSeconds | default 10 | int -}}
+{{- $patience := mul 2 (include "qga.freezeSeconds" $ | int) -}}
 {{- $failures := div (add $patience $period -1) $period | max 12 -}}
-{{- toYaml (merge (deepCopy .Values.livenessProbe) (dict "failureThreshold" $failures)) -}}
+{{- toYaml (merge (deepCopy .) (dict "periodSeconds" $period "failureThreshold" $failures)) -}}
+{{- end -}}
 {{- end -}}
 
 {{/* A probe: its times from the values, what it asks from here. Takes a dict: root, values, path. */}}

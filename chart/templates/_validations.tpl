@@ -51,6 +51,32 @@ set. `templates/validations.yaml` runs them all.
     {{- fail (printf "config.%s: the chart sets this option by itself: set %s instead." $option $owner) -}}
   {{- end -}}
 {{- end -}}
+{{- /* The same by another way. */}}
+{{- $short := dict "t" "statedir" "d" "daemonize" "f" "pidfile" "l" "logfile" "c" "config" -}}
+{{- $only := merge (dict
+  "daemonize" "config.daemonize"
+  "pidfile" "config.pidfile"
+  "logfile" "config.logfile"
+  "fsfreeze-timeout" "freeze.timeout"
+  "talos-endpoint" "config.talos-endpoint"
+  "config" "config"
+) $owners -}}
+{{- range $argument := .Values.extraArgs -}}
+  {{- $option := regexFind "^--[a-z-]+" $argument | trimPrefix "--" -}}
+  {{- if and (not $option) (hasPrefix "-" $argument) -}}
+    {{- $option = get $short (substr 1 2 $argument) -}}
+  {{- end -}}
+  {{- with get $only $option -}}
+    {{- fail (printf "extraArgs: %s: the rest of the pod depends on this option: set %s instead." $argument .) -}}
+  {{- end -}}
+{{- end -}}
+{{- range $variable := .Values.extraEnv -}}
+  {{- with get $only ($variable.name | trimPrefix "QGA_" | lower | replace "_" "-") -}}
+    {{- if hasPrefix "QGA_" $variable.name -}}
+      {{- fail (printf "extraEnv: %s: the rest of the pod depends on this option: set %s instead." $variable.name .) -}}
+    {{- end -}}
+  {{- end -}}
+{{- end -}}
 {{- $unfit := dict
   "daemonize" "the container would end at once: leave it out"
   "pidfile" "nothing in the pod reads it, and its file system is read-only: leave it out"
@@ -92,7 +118,7 @@ set. `templates/validations.yaml` runs them all.
 {{- end -}}
 {{- $liveness := include "qga.livenessProbe" . | fromYaml -}}
 {{- $patience := mul ($liveness.periodSeconds | int) ($liveness.failureThreshold | int) | int -}}
-{{- if le $patience $frozen -}}
+{{- if and $liveness (le $patience $frozen) -}}
   {{- fail (printf "livenessProbe.periodSeconds times livenessProbe.failureThreshold is %d s, and freeze.timeout is %d s: a pod that is killed while its node is frozen cannot be replaced. Set livenessProbe.failureThreshold higher, or freeze.timeout lower." $patience $frozen) -}}
 {{- end -}}
 {{- if and (eq .Values.dnsPolicy "None") (not (.Values.dnsConfig | default dict).nameservers) -}}
@@ -116,6 +142,9 @@ set. `templates/validations.yaml` runs them all.
     {{- fail (printf "metrics.%s.renderMode is failIfMissing, and the cluster does not know monitoring.coreos.com/v1: install the Prometheus operator, or set metrics.%s.enabled to false." $name $name) -}}
   {{- end -}}
   {{- if and $monitor.enabled (ne $name "prometheusRule") -}}
+    {{- if and $monitor.interval $monitor.scrapeTimeout (gt (include "qga.seconds" $monitor.scrapeTimeout | int) (include "qga.seconds" $monitor.interval | int)) -}}
+      {{- fail (printf "metrics.%s.scrapeTimeout is %s, and metrics.%s.interval is %s: Prometheus refuses that. Set a scrapeTimeout that is not longer." $name $monitor.scrapeTimeout $name $monitor.interval) -}}
+    {{- end -}}
     {{- if not $metrics.enabled -}}
       {{- fail (printf "metrics.%s.enabled is true, and metrics.enabled is false: set metrics.enabled to true, or metrics.%s.enabled to false." $name $name) -}}
     {{- end -}}

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { parse } from "yaml";
+import { COMMANDS } from "../../agent/commands/all.ts";
 import { OPTION_LIST } from "../../agent/config/options.ts";
 import { CHART, HELM_VERSIONS, type HelmVersion, template } from "../harness/kubernetes/helm.ts";
 
@@ -183,6 +184,11 @@ function assertSame(value: unknown, schema: Schema, path: string): void {
   }
   for (const name of names) assertSame(members[name], properties[name] ?? {}, `${path}/${name}`);
 }
+
+Deno.test("commands are those of the agent", () => {
+  const known = resolve({ $ref: "#/definitions/commandName" }).enum;
+  assert.deepEqual(known, COMMANDS.map(({ name }) => name).toSorted());
+});
 
 Deno.test("config takes every option of the agent, and no others", () => {
   const known = Object.keys(resolve(ROOT.properties?.["config"] ?? {}).properties ?? {});
