@@ -1,6 +1,7 @@
-// Prints docs/commands.md or docs/metrics.md, made from declarations. scripts/generate runs it.
+// Prints docs/commands.md, docs/metrics.md or chart/files/commands.yaml, made from declarations. scripts/generate
+// runs it.
 //
-//   generate_docs.ts commands|metrics
+//   generate_docs.ts commands|metrics|chart-commands
 
 import { COMMANDS } from "../agent/commands/all.ts";
 import type { ArgumentDeclarations } from "../agent/protocol/argument_type.ts";
@@ -14,8 +15,9 @@ Made by \`scripts/generate\` from the declarations in \`agent/commands\`; do not
 Names, arguments and replies are those of QEMU's guest agent schema; _since_ is the QEMU version that
 first had the command. An argument in brackets may be left out.
 
-A command that is _blocked_ runs when \`--allow-rpcs\` names it, or when \`--block-rpcs\` is given and
-does not name it: that list takes the place of the default, and an empty one blocks nothing. One that
+A command that is _blocked_ runs when \`--enable-commands\` names it; \`--disable-commands\` takes others
+away. qemu-ga's own lists take the place of the default: \`--allow-rpcs\` names all that run, and
+\`--block-rpcs\` all that do not, so that an empty one blocks nothing. One that
 _never_ runs cannot be opened, and one that _always_ runs cannot be blocked: without it no client gets
 on. \`guest-info\` reports why a command is disabled, in the member \`disabled-reason\`.
 `;
@@ -89,4 +91,19 @@ function metricsPage(): string {
   return table(METRICS_INTRODUCTION, METRIC_HEADINGS, rows);
 }
 
-console.log(Deno.args[0] === "metrics" ? metricsPage() : commandsPage());
+/** What NOTES must name when the values open it. */
+function chartCommands(): string {
+  const closed = COMMANDS.filter(({ byDefault }) => byDefault?.access === "blocked")
+    .map(({ name }) => `  - ${name}`)
+    .toSorted();
+  return ["# Made by `scripts/generate`; do not edit.", "closedByDefault:", ...closed].join("\n");
+}
+
+const PAGES: Readonly<Record<string, () => string>> = {
+  "commands": commandsPage,
+  "metrics": metricsPage,
+  "chart-commands": chartCommands,
+};
+const page = PAGES[Deno.args[0] ?? ""];
+if (page === undefined) throw new Error(`give one of ${Object.keys(PAGES).join(", ")}`);
+console.log(page());

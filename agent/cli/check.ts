@@ -23,7 +23,7 @@ import { readHardwareClock } from "../linux/hardware_clock.ts";
 import { Host, type HostRoots } from "../host/host.ts";
 import { KernelFiles } from "../linux/kernel_files.ts";
 import { Libc } from "../linux/libc.ts";
-import { Policy } from "../protocol/policy.ts";
+import { Policy, policyLists } from "../protocol/policy.ts";
 import type { Credentials } from "../talos/credentials/credentials.ts";
 import { atOnce } from "../steps.ts";
 import { hasFlag, loadProcessConfig, parseWords } from "./command_line.ts";
@@ -140,8 +140,9 @@ async function attempt(
 }
 
 function enabledCommands(config: Config) {
-  const lists = { allow: config.allowRpcs, block: config.blockRpcs };
-  const policy = new Policy(lists, { hasCredentials: config.talosconfig !== undefined });
+  const policy = new Policy(policyLists(config), {
+    hasCredentials: config.talosconfig !== undefined,
+  });
   return COMMANDS.filter((command) => policy.whyDisabled(command) === undefined);
 }
 

@@ -93,6 +93,11 @@ export async function run(words: readonly string[]): Promise<number> {
   if (inBackground) reportReady();
   log.debug("limits of clients' data", { ...limits });
   log.info("agent started", { version: versionLine(), method: config.method });
+  if (agent.openedCommands.length > 0) {
+    log.info("open to clients, and closed by default", {
+      commands: agent.openedCommands.join(","),
+    });
+  }
   await using _rest = startRestLater(agent, {
     config,
     feed,

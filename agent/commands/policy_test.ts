@@ -62,11 +62,37 @@ Deno.test("the commands for users exist, and no list opens them", async () => {
 
 Deno.test("a command that is blocked by default says so, and runs when it is opened", async () => {
   const request = { execute: "guest-set-time", arguments: { time: -1 } };
-  const reason = "Talos owns the clock; --block-rpcs without it, or --allow-rpcs with it, opens it";
+  const reason = "Talos owns the clock; --enable-commands opens it";
   assert.deepEqual(await answers(NO_LISTS, request), [disabled("guest-set-time", reason)]);
   const invalid = { error: { class: "GenericError", desc: "Invalid time" } };
   assert.deepEqual(await answers({ ...NO_LISTS, block: ["guest-exec"] }, request), [invalid]);
   assert.deepEqual(await answers({ ...NO_LISTS, allow: ["guest-set-time"] }, request), [invalid]);
+  assert.deepEqual(await answers({ ...NO_LISTS, enable: ["guest-set-time"] }, request), [invalid]);
+});
+
+Deno.test("what is enabled or disabled is added to the default, or to the other lists", async () => {
+  const setTime = { execute: "guest-set-time", arguments: { time: -1 } };
+  const ping = { execute: "guest-ping" };
+  const exec = { execute: "guest-exec", arguments: { path: "/no/such" } };
+  const run = async (lists: Partial<PolicyLists>): Promise<string[]> => {
+    const said = await answers({ ...NO_LISTS, ...lists }, setTime, ping, exec);
+    return said.map((one) => JSON.stringify(one).includes("disabled") ? "closed" : "open");
+  };
+  assert.deepEqual(await run({}), ["closed", "open", "closed"]);
+  assert.deepEqual(await run({ disable: ["guest-ping"] }), ["closed", "closed", "closed"]);
+  assert.deepEqual(await run({ enable: ["guest-set-time"] }), ["open", "open", "closed"]);
+  assert.deepEqual(
+    await run({ enable: ["guest-exec"], disable: ["guest-exec", "guest-ping"] }),
+    ["closed", "closed", "closed"],
+  );
+  assert.deepEqual(
+    await run({ allow: ["guest-exec"], enable: ["guest-ping"] }),
+    ["closed", "open", "open"],
+  );
+  assert.deepEqual(
+    await run({ block: ["guest-ping"], disable: ["guest-exec"] }),
+    ["open", "closed", "closed"],
+  );
 });
 
 Deno.test("guest-info reports the reason of each disabled command, and of no other", async () => {
@@ -102,7 +128,7 @@ Deno.test("files and programs are closed by default", async () => {
   assert.equal(family.length, 8);
   for (const name of family) {
     const [answer] = await answers(NO_LISTS, { execute: name });
-    assert.match(JSON.stringify(answer), /has been disabled: .*--allow-rpcs with it, opens it/);
+    assert.match(JSON.stringify(answer), /has been disabled: .*; --enable-commands opens it/);
   }
 });
 

@@ -125,6 +125,20 @@ export const OPTIONS = {
     help: "the only commands that may run; 'help' lists all commands",
     qemuGa: true,
   },
+  enableCommands: {
+    name: "enable-commands",
+    kind: "list",
+    default: "",
+    placeholder: "LIST",
+    help: "commands that may run besides those of the default or of --allow-rpcs",
+  },
+  disableCommands: {
+    name: "disable-commands",
+    kind: "list",
+    default: "",
+    placeholder: "LIST",
+    help: "commands that may not run, beside those blocked by default or by --block-rpcs",
+  },
   retryPath: {
     name: "retry-path",
     short: "r",

@@ -22,7 +22,7 @@ import { othersTurn } from "../linux/others_turn.ts";
 import { setTcpNoDelay } from "../linux/tcp_no_delay.ts";
 import { type MemoryLimits, QEMU_LIMITS } from "../memory/memory_limits.ts";
 import { Dispatcher } from "../protocol/dispatcher.ts";
-import { Policy } from "../protocol/policy.ts";
+import { Policy, policyLists } from "../protocol/policy.ts";
 import { endpointHosts } from "../talos/endpoint.ts";
 import { TalosPower } from "../talos/power.ts";
 import type { Publish } from "../activity/activity.ts";
@@ -36,6 +36,8 @@ export class Agent implements AsyncDisposable {
   readonly libc: Libc;
   readonly files: KernelFiles;
   readonly dispatcher: Dispatcher<CommandContext>;
+  /** Names of the commands that the configuration opens, and that are closed by default. */
+  readonly openedCommands: readonly string[];
   readonly power: TalosPower;
   readonly freezer: Freezer;
   readonly guardLock: GuardLock;
@@ -115,11 +117,14 @@ export class Agent implements AsyncDisposable {
       monotonicClock: () => readMonotonicClock(this.libc),
     });
     const { signal } = this.#stopping;
-    const lists = { allow: config.allowRpcs, block: config.blockRpcs };
-    const policy = new Policy(lists, {
+    const policy = new Policy(policyLists(config), {
       isFrozen: () => this.freezer.state !== "thawed",
       hasCredentials: config.talosconfig !== undefined,
     });
+    this.openedCommands = COMMANDS
+      .filter(({ byDefault }) => byDefault?.access === "blocked")
+      .filter((command) => policy.whyDisabled(command) === undefined)
+      .map(({ name }) => name);
     this.dispatcher = new Dispatcher<CommandContext>(
       COMMANDS,
       policy,

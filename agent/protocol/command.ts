@@ -12,7 +12,7 @@ export type ReplyKind = "value" | "delimited" | "none";
 
 /** Why a command does not run by default, in words that fit behind a colon. */
 export interface AccessRule {
-  /** `blocked`: the lists of `--allow-rpcs` and `--block-rpcs` can open it; `never`: nothing can. */
+  /** `blocked`: `--enable-commands`, and qemu-ga's lists, can open it; `never`: nothing can. */
   readonly access: "blocked" | "never";
   readonly reason: string;
 }

@@ -30,7 +30,7 @@ Deno.test("without lists the default policy counts, and says how to open a comma
   assert.equal(policy.whyDisabled(open), undefined);
   assert.equal(
     policy.whyDisabled(closed),
-    "no programs; --block-rpcs without it, or --allow-rpcs with it, opens it",
+    "no programs; --enable-commands opens it",
   );
   assert.equal(policy.whyDisabled(never), "no users");
 });

@@ -228,6 +228,8 @@ every API server has the aggregation API, and Helm's own list does not.
 {{- with .Values.freeze.include }}{{ $_ := set $config "fsfreeze-include" . }}{{ end -}}
 {{- with .Values.freeze.exclude }}{{ $_ := set $config "fsfreeze-exclude" . }}{{ end -}}
 {{- with .Values.interfaces.include }}{{ $_ := set $config "interfaces-include" . }}{{ end -}}
+{{- with .Values.commands.enable }}{{ $_ := set $config "enable-commands" . }}{{ end -}}
+{{- with .Values.commands.disable }}{{ $_ := set $config "disable-commands" . }}{{ end -}}
 {{- with .Values.commands.allow }}{{ $_ := set $config "allow-rpcs" . }}{{ end -}}
 {{- if not (kindIs "invalid" .Values.interfaces.exclude) }}{{ $_ := set $config "interfaces-exclude" .Values.interfaces.exclude }}{{ end -}}
 {{- if not (kindIs "invalid" .Values.commands.block) }}{{ $_ := set $config "block-rpcs" .Values.commands.block }}{{ end -}}

@@ -5,6 +5,7 @@ set. `templates/validations.yaml` runs them all.
 {{- define "qga.validations" -}}
 {{- include "qga.validateTalos" . -}}
 {{- include "qga.validateConfig" . -}}
+{{- include "qga.validateCommands" . -}}
 {{- include "qga.validatePull" . -}}
 {{- include "qga.validatePod" . -}}
 {{- include "qga.validateMetrics" . -}}
@@ -89,6 +90,14 @@ set. `templates/validations.yaml` runs them all.
 {{- end -}}
 {{- if and (eq .Values.talos.auth "none") (hasKey .Values.config "talos-context") -}}
   {{- fail "config.talos-context is set, and talos.auth is none: set talos.auth to secret, or leave the option out." -}}
+{{- end -}}
+{{- end -}}
+
+{{/* A block list takes the place of the default: who closes one more by it opens others. */}}
+{{- define "qga.validateCommands" -}}
+{{- $opened := include "qga.openedCommands" . -}}
+{{- if and .Values.commands.block $opened (not .Values.commands.allow) -}}
+  {{- fail (printf "commands.block takes the place of the default, so that these would be open: %s. Use commands.disable to close more, and commands.enable to open some." $opened) -}}
 {{- end -}}
 {{- end -}}
 
