@@ -27,6 +27,7 @@ import { Policy, policyLists } from "../protocol/policy.ts";
 import type { Credentials } from "../talos/credentials/credentials.ts";
 import { atOnce } from "../steps.ts";
 import { hasFlag, loadProcessConfig, parseWords } from "./command_line.ts";
+import { requireKnownCommands } from "./command_names.ts";
 import { ignoreProxies } from "../daemon/proxy.ts";
 
 const OUTPUT: Option = {
@@ -69,6 +70,7 @@ export async function check(words: readonly string[]): Promise<number> {
   using libc = new Libc();
   const files = new KernelFiles(libc);
   const config = await loadProcessConfig(commandLine, files);
+  requireKnownCommands(config);
   Deno.permissions.revokeSync({ name: "run" });
   ignoreProxies();
   const lines = await checkAll(libc, files, config);

@@ -12,6 +12,7 @@ import { lineLog, type Log } from "../log/log.ts";
 import { RepeatLimit } from "../log/repeat_limit.ts";
 import { nextTurn } from "../steps.ts";
 import { hasFlag, loadProcessConfig, parseWords } from "./command_line.ts";
+import { requireKnownCommands } from "./command_names.ts";
 import { isBackgroundProcess, reportReady, startInBackground } from "../daemon/daemonize.ts";
 import { Agent } from "../daemon/agent.ts";
 import { lineFormat, LogOutput } from "../daemon/log_output.ts";
@@ -48,6 +49,7 @@ export async function run(words: readonly string[]): Promise<number> {
     const { dumpConfig } = await import("../config/dump_config.ts");
     return print(dumpConfig(config).trimEnd());
   }
+  requireKnownCommands(config);
   const inBackground = isBackgroundProcess();
   if (config.daemonize && !inBackground) return await startInBackground(words);
   giveUpPermissions(config);
