@@ -83,9 +83,10 @@ Deno.test("a domain of libvirt's, driven by virsh", async (t) => {
   });
 
   await t.step("domifaddr --source agent", async () => {
-    const [eth0, ...others] = rows(await virsh("domifaddr", "--source", "agent"));
+    const [lo, second, eth0] = rows(await virsh("domifaddr", "--source", "agent"));
+    deepEqual(lo, ["lo", "00:00:00:00:00:00", "ipv4", "127.0.0.1/8"]);
+    deepEqual(second, ["-", "-", "ipv6", "::1/128"]);
     deepEqual(eth0, ["eth0", "52:54:00:12:34:56", "ipv4", "10.0.2.15/24"]);
-    deepEqual(others.at(-1), ["-", "-", "ipv6", "::1/128"]);
   });
 
   await t.step("guestinfo", async () => {
@@ -111,8 +112,9 @@ Deno.test("a domain of libvirt's, driven by virsh", async (t) => {
       "disk.0.partition": "no",
       "disk.0.alias": "vda",
       "if.count": "2",
-      "if.0.hwaddr": "52:54:00:12:34:56",
-      "if.0.addr.0.addr": "10.0.2.15",
+      "if.0.name": "lo",
+      "if.1.hwaddr": "52:54:00:12:34:56",
+      "if.1.addr.0.addr": "10.0.2.15",
     };
     for (const [key, value] of Object.entries(expected)) equal(info.get(key), value, key);
     ok(Number(info.get("fs.0.total-bytes")) > Number(info.get("fs.0.used-bytes")));
