@@ -15,10 +15,12 @@ export async function applyNode(
   name: string,
   { labels = {}, taints = [] }: NodeOptions = {},
 ): Promise<void> {
+  // As kubelet labels its Node.
+  const own = { "kubernetes.io/hostname": name, "kubernetes.io/os": "linux" };
   await controlPlane.apply(JSON.stringify({
     apiVersion: "v1",
     kind: "Node",
-    metadata: { name, labels: { "kubernetes.io/hostname": name, ...labels } },
+    metadata: { name, labels: { ...own, ...labels } },
     spec: { taints },
   }));
   // The scheduler asks for room.
