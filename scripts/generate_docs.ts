@@ -1,7 +1,6 @@
-// Prints docs/commands.md, docs/metrics.md or chart/files/commands.yaml, made from declarations. scripts/generate
-// runs it.
+// Prints docs/commands.md or docs/metrics.md, made from declarations. scripts/generate runs it.
 //
-//   generate_docs.ts commands|metrics|chart-commands
+//   generate_docs.ts commands|metrics
 
 import { COMMANDS } from "../agent/commands/all.ts";
 import type { ArgumentDeclarations } from "../agent/protocol/argument_type.ts";
@@ -91,18 +90,9 @@ function metricsPage(): string {
   return table(METRICS_INTRODUCTION, METRIC_HEADINGS, rows);
 }
 
-/** What NOTES must name when the values open it. */
-function chartCommands(): string {
-  const closed = COMMANDS.filter(({ byDefault }) => byDefault?.access === "blocked")
-    .map(({ name }) => `  - ${name}`)
-    .toSorted();
-  return ["# Made by `scripts/generate`; do not edit.", "closedByDefault:", ...closed].join("\n");
-}
-
 const PAGES: Readonly<Record<string, () => string>> = {
-  "commands": commandsPage,
-  "metrics": metricsPage,
-  "chart-commands": chartCommands,
+  commands: commandsPage,
+  metrics: metricsPage,
 };
 const page = PAGES[Deno.args[0] ?? ""];
 if (page === undefined) throw new Error(`give one of ${Object.keys(PAGES).join(", ")}`);

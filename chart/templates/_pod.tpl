@@ -156,7 +156,7 @@ volumeMounts:
 
 {{/* How long a freeze lasts at most, in seconds. */}}
 {{- define "qga.freezeSeconds" -}}
-{{- include "qga.seconds" (get .Values.config "fsfreeze-timeout" | default .Values.freeze.timeout) -}}
+{{- include "qga.seconds" (hasKey .Values.config "fsfreeze-timeout" | ternary (get .Values.config "fsfreeze-timeout") .Values.freeze.timeout) -}}
 {{- end -}}
 
 {{/*

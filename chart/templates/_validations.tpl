@@ -52,44 +52,52 @@ set. `templates/validations.yaml` runs them all.
     {{- fail (printf "config.%s: the chart sets this option by itself: set %s instead." $option $owner) -}}
   {{- end -}}
 {{- end -}}
-{{- /* The same by another way. */}}
-{{- $short := dict "t" "statedir" "d" "daemonize" "f" "pidfile" "l" "logfile" "c" "config" -}}
-{{- $only := merge (dict
-  "daemonize" "config.daemonize"
-  "pidfile" "config.pidfile"
-  "logfile" "config.logfile"
-  "fsfreeze-timeout" "freeze.timeout"
-  "talos-endpoint" "config.talos-endpoint"
-  "config" "config"
-) $owners -}}
-{{- range $argument := .Values.extraArgs -}}
-  {{- $option := regexFind "^--[a-z-]+" $argument | trimPrefix "--" -}}
-  {{- if and (not $option) (hasPrefix "-" $argument) -}}
-    {{- $option = get $short (substr 1 2 $argument) -}}
-  {{- end -}}
-  {{- with get $only $option -}}
-    {{- fail (printf "extraArgs: %s: the rest of the pod depends on this option: set %s instead." $argument .) -}}
-  {{- end -}}
-{{- end -}}
-{{- range $variable := .Values.extraEnv -}}
-  {{- with get $only ($variable.name | trimPrefix "QGA_" | lower | replace "_" "-") -}}
-    {{- if hasPrefix "QGA_" $variable.name -}}
-      {{- fail (printf "extraEnv: %s: the rest of the pod depends on this option: set %s instead." $variable.name .) -}}
-    {{- end -}}
-  {{- end -}}
-{{- end -}}
-{{- $unfit := dict
-  "daemonize" "the container would end at once: leave it out"
-  "pidfile" "nothing in the pod reads it, and its file system is read-only: leave it out"
-  "logfile" "the pod's log would be empty, and its file system is read-only: leave it out, and read `kubectl logs`"
--}}
+{{- $unfit := include "qga.unfitOptions" . | fromYaml -}}
 {{- range $option, $reason := $unfit -}}
   {{- if get $.Values.config $option -}}
     {{- fail (printf "config.%s: %s." $option $reason) -}}
   {{- end -}}
 {{- end -}}
+{{- $elsewhere := merge (dict
+  "fsfreeze-timeout" "freeze.timeout"
+  "talos-endpoint" "config.talos-endpoint"
+  "config" "config"
+) $owners -}}
+{{- range $option, $value := $elsewhere -}}
+  {{- $_ := set $unfit $option (printf "the rest of the pod depends on this option: set %s instead" $value) -}}
+{{- end -}}
+{{- include "qga.validateExtra" (dict "values" .Values "unfit" $unfit) -}}
 {{- if and (eq .Values.talos.auth "none") (hasKey .Values.config "talos-context") -}}
   {{- fail "config.talos-context is set, and talos.auth is none: set talos.auth to secret, or leave the option out." -}}
+{{- end -}}
+{{- end -}}
+
+{{/* Options with which the container ends or says nothing, and why. */}}
+{{- define "qga.unfitOptions" -}}
+daemonize: "the container would end at once: leave it out"
+pidfile: "nothing in the pod reads it, and its file system is read-only: leave it out"
+logfile: "the pod's log would be empty, and its file system is read-only: leave it out, and read `kubectl logs`"
+{{- end -}}
+
+{{/* The same options by another way. Takes a dict: values, and unfit, which has the reason for each option. */}}
+{{- define "qga.validateExtra" -}}
+{{- $unfit := .unfit -}}
+{{- $short := dict "t" "statedir" "d" "daemonize" "f" "pidfile" "l" "logfile" "c" "config" -}}
+{{- range $argument := .values.extraArgs -}}
+  {{- $option := regexFind "^--[a-z-]+" $argument | trimPrefix "--" -}}
+  {{- if and (not $option) (hasPrefix "-" $argument) -}}
+    {{- $option = get $short (substr 1 2 $argument) -}}
+  {{- end -}}
+  {{- with get $unfit $option -}}
+    {{- fail (printf "extraArgs: %s: %s." $argument .) -}}
+  {{- end -}}
+{{- end -}}
+{{- range $variable := .values.extraEnv -}}
+  {{- if hasPrefix "QGA_" $variable.name -}}
+    {{- with get $unfit ($variable.name | trimPrefix "QGA_" | lower | replace "_" "-") -}}
+      {{- fail (printf "extraEnv: %s: %s." $variable.name .) -}}
+    {{- end -}}
+  {{- end -}}
 {{- end -}}
 {{- end -}}
 

@@ -1,6 +1,10 @@
-// Prints chart/files/defaults.yaml, made from the chart's values and their schema. scripts/generate runs it.
+// Prints a file of chart/files: commands.yaml, made from the commands' declarations, or defaults.yaml, made from the
+// chart's values and their schema. scripts/generate runs it.
+//
+//   generate_chart.ts commands|defaults
 
 import { parse, stringify } from "yaml";
+import { COMMANDS } from "../agent/commands/all.ts";
 
 /** The part of a JSON schema that says what a value is. */
 interface Schema {
@@ -11,7 +15,11 @@ interface Schema {
   readonly definitions?: Readonly<Record<string, Schema>>;
 }
 
-const INTRODUCTION =
+const COMMANDS_INTRODUCTION =
+  `# Made by \`scripts/generate\` from the declarations in \`agent/commands\`; do not edit.
+`;
+
+const DEFAULTS_INTRODUCTION =
   `# Made by \`scripts/generate\` from values.yaml and values.schema.json; do not edit.
 #
 # What an empty key of a values file stands for, since Helm deletes the default: lists, and maps whose keys are the
@@ -47,5 +55,19 @@ function whenEmpty(value: unknown, reference: Schema): unknown {
   return Object.fromEntries(members);
 }
 
-const defaults = { empty: whenEmpty(values, schema), whole: values };
-console.log(INTRODUCTION + stringify(defaults).trimEnd());
+/** What NOTES must name when the values open it. */
+function commands(): string {
+  const closedByDefault = COMMANDS.filter(({ byDefault }) => byDefault?.access === "blocked")
+    .map(({ name }) => name)
+    .toSorted();
+  return COMMANDS_INTRODUCTION + stringify({ closedByDefault });
+}
+
+function defaults(): string {
+  return DEFAULTS_INTRODUCTION + stringify({ empty: whenEmpty(values, schema), whole: values });
+}
+
+const FILES: Readonly<Record<string, () => string>> = { commands, defaults };
+const file = FILES[Deno.args[0] ?? ""];
+if (file === undefined) throw new Error(`give one of ${Object.keys(FILES).join(", ")}`);
+console.log(file().trimEnd());
