@@ -1,8 +1,8 @@
-import type { Libc } from "../../linux/libc.ts";
-import { cString, OpenFlag } from "../../linux/libc.ts";
+import { cString, type Libc, OpenFlag } from "../../linux/libc.ts";
 import type { Host } from "../host.ts";
 import { type BlockDevice, deviceNode } from "./block_devices.ts";
 import {
+  fieldText,
   IDENTIFICATION_PAGE,
   parseSerialPage,
   parseVendorName,
@@ -55,9 +55,7 @@ export function readOpticalSerial(host: Host, disk: BlockDevice): string | undef
 /** The serial number of a struct hd_driveid of linux/hdreg.h; undefined when it is empty. */
 export function parseIdentitySerial(identity: Uint8Array): string | undefined {
   const { offset, length } = IDENTITY_SERIAL;
-  const field = identity.subarray(offset, offset + length);
-  const serial = String.fromCharCode(...field).replaceAll("\0", "").trim();
-  return serial === "" ? undefined : serial;
+  return fieldText(identity.subarray(offset, offset + length));
 }
 
 function readIdentity(libc: Libc, fd: number): string | undefined {

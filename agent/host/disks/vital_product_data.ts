@@ -8,7 +8,7 @@ const ASCII = 2;
 
 /** The serial number of the page "unit serial number"; undefined when it is another page, or empty. */
 export function parseSerialPage(page: Uint8Array): string | undefined {
-  return text(contents(page, SERIAL_PAGE));
+  return fieldText(contents(page, SERIAL_PAGE));
 }
 
 /**
@@ -22,7 +22,7 @@ export function parseVendorName(page: Uint8Array): string | undefined {
     const end = HEADER_SIZE + length;
     // Association (of the unit, 0) and type (the vendor's own, 0) are the low six bits.
     if ((codeSet & 0x0f) === ASCII && (kind & 0x3f) === 0) {
-      const name = text(rest.subarray(HEADER_SIZE, end));
+      const name = fieldText(rest.subarray(HEADER_SIZE, end));
       if (name !== undefined) return name;
     }
     rest = rest.subarray(end);
@@ -36,7 +36,8 @@ function contents(page: Uint8Array, expected: number): Uint8Array {
   return page.subarray(HEADER_SIZE, HEADER_SIZE + (high << 8 | low));
 }
 
-function text(field: Uint8Array): string | undefined {
+/** The text of a drive's field, without its padding; undefined when it is empty. */
+export function fieldText(field: Uint8Array): string | undefined {
   const serial = String.fromCharCode(...field).replaceAll("\0", "").trim();
   return serial === "" ? undefined : serial;
 }
