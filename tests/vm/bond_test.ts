@@ -5,8 +5,9 @@ const SLOW = { timeoutMs: 60_000 };
 const FIRST_MAC = "52:54:00:00:00:01";
 const SECOND_MAC = "52:54:00:00:00:02";
 
+/** Without IPv6: QEMU's router would give the bond an address whenever it advertises itself. */
 const nic = (id: string, mac: string): string[] => [
-  ...["-netdev", `user,id=${id}`],
+  ...["-netdev", `user,id=${id},ipv6=off`],
   ...["-device", `virtio-net-pci,netdev=${id},mac=${mac},romfile=`],
 ];
 
