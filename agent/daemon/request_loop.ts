@@ -24,11 +24,15 @@ const ABANDONED = Symbol("the client does not wait any more");
 
 /**
  * So long parts of a long string are read, or pieces of a reply sent, before others have a turn: a request over
- * HTTP takes three or four of them. A message of many values, of which memory allows some 30,000, is read in
- * one go where memory is limited: in a turn V8 begins to look for garbage, and keeps all that is made until it
- * is done, 30 MiB of an object with 30,000 members.
+ * HTTP takes three or four of them.
  */
 const TURN_MS = 2;
+/**
+ * Where memory allows so many JSON tokens at most, 64 MiB for one, a message of many values is read in one go: in a
+ * turn V8 begins to look for garbage, and keeps all that is made until it is done, 30 MiB of an object with
+ * 30,000 members. Where it allows more there is also room for that.
+ */
+const TOKENS_AT_ONCE = 64 * 1024;
 
 /**
  * Serves a channel until it is disposed of: one session after the other, one request after the other,
@@ -114,8 +118,7 @@ class SessionInput<Context> {
   readonly #dispatcher: Dispatcher<Context>;
   readonly #received: Received<Context>[] = [];
   #reading: Promise<number> | undefined;
-  // Whether there is memory enough for what V8 keeps while others have a turn.
-  readonly #isUnlimited: boolean;
+  readonly #givesTurns: boolean;
   #turnMs = 0;
 
   constructor(
@@ -127,7 +130,7 @@ class SessionInput<Context> {
     this.#dispatcher = dispatcher;
     this.client = session.client;
     this.#stream = new JsonMessageStream(limits);
-    this.#isUnlimited = limits.reason === undefined;
+    this.#givesTurns = limits.tokenCount > TOKENS_AT_ONCE;
     this.#session = session;
     this.#publish = publish;
   }
@@ -172,7 +175,7 @@ class SessionInput<Context> {
     for (const message of this.#stream.feed(bytes)) {
       this.#received.push({ message, request: this.#dispatcher.parse(message) });
     }
-    const isLong = this.#stream.isInLongString || (this.#isUnlimited && this.#stream.isInMessage);
+    const isLong = this.#stream.isInLongString || (this.#givesTurns && this.#stream.isInMessage);
     this.#turnMs = isLong ? this.#turnMs + performance.now() - start : 0;
     if (this.#turnMs >= TURN_MS) {
       this.#turnMs = 0;

@@ -13,7 +13,7 @@ Deno.test("without a limit, or with a high one, QEMU's bounds hold", () => {
     reason: undefined,
   };
   // The last is what version 1 says for no limit.
-  for (const limit of [undefined, 1024 * MEBIBYTE, 0x7ffffffffffff000]) {
+  for (const limit of [undefined, 2048 * MEBIBYTE, 0x7ffffffffffff000]) {
     deepEqual(memoryLimits(limit), expected, String(limit));
   }
 });
@@ -21,7 +21,7 @@ Deno.test("without a limit, or with a high one, QEMU's bounds hold", () => {
 Deno.test("in 64 MiB everything has its share, and the reason names the limit", () => {
   deepEqual(memoryLimits(64 * MEBIBYTE), {
     requestBytes: 8 * MEBIBYTE,
-    requestTokens: 128 * 1024,
+    requestTokens: 64 * 1024,
     readBytes: 8 * MEBIBYTE,
     streamBytes: 4 * MEBIBYTE,
     programsBytes: 8 * MEBIBYTE,
