@@ -202,7 +202,7 @@ const SUITES: readonly Suite[] = [
   {
     name: "kubernetes",
     quick: false,
-    parts: ["control-plane", "helm", "compile"],
+    parts: ["control-plane", "crds", "helm", "compile"],
     command: ["deno", ...TEST, "tests/kubernetes", "tests/harness/kubernetes"],
   },
   {

@@ -154,22 +154,6 @@ annotations:
 {{- if .Values.talos.existingSecret }}{{ .Values.talos.secretKey }}{{ else }}config{{ end -}}
 {{- end -}}
 
-{{/*
-Whether the API versions are those of a server, and not the ones that Helm takes where it asks none:
-every API server has the aggregation API, and Helm's own list does not.
-*/}}
-{{- define "qga.serverIsKnown" -}}
-{{- if .Capabilities.APIVersions.Has "apiregistration.k8s.io/v1" }}true{{ end -}}
-{{- end -}}
-
-{{/* Whether the Talos ServiceAccount is rendered. */}}
-{{- define "qga.talosServiceAccountIsRendered" -}}
-{{- if eq .Values.talos.auth "serviceAccount" -}}
-{{- $missing := and (include "qga.serverIsKnown" .) (not (.Capabilities.APIVersions.Has "talos.dev/v1alpha1")) -}}
-{{- if not (and $missing (eq .Values.talos.renderMode "skipIfMissing")) }}true{{ end -}}
-{{- end -}}
-{{- end -}}
-
 {{/* Whether an object of monitoring.coreos.com/v1 is rendered. Takes a dict: root, values. */}}
 {{- define "qga.monitorIsRendered" -}}
 {{- if .values.enabled -}}

@@ -183,7 +183,7 @@ logfile: "the pod's log would be empty, and its file system is read-only: leave 
 
 {{/* Only where the cluster can be asked. */}}
 {{- define "qga.validateNamespace" -}}
-{{- if .Values.namespace.create -}}
+{{- if and .Values.namespace.create .Values.lookup.enabled -}}
   {{- $name := include "qga.namespace" . -}}
   {{- with lookup "v1" "Namespace" "" $name -}}
     {{- if ne (dig "annotations" "meta.helm.sh/release-name" "" .metadata) $.Release.Name -}}

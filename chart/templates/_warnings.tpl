@@ -13,7 +13,17 @@ the container runtime waits for the frozen disk.
 
 WARNING: these commands are closed by default, and your values open them to the hypervisor: {{ . }}
 {{- end }}
-{{- if include "qga.serverIsKnown" . -}}
+{{- if not .Values.lookup.enabled }}
+
+lookup.enabled is false, so the cluster was not asked. See for yourself whether the namespace {{ $namespace }} admits
+privileged pods (step 1)
+{{- if eq .Values.talos.auth "serviceAccount" }}, and whether Talos gives credentials:
+kubectl get serviceaccounts.talos.dev -n {{ $namespace }} -o yaml
+{{- else if .Values.talos.existingSecret }}, and whether it has the Secret
+{{ .Values.talos.existingSecret }} with the key {{ .Values.talos.secretKey }}.
+{{- else }}.
+{{- end }}
+{{- else if include "qga.clusterAnswers" . -}}
 {{- include "qga.warnNamespace" . -}}
 {{- if and (eq .Values.talos.auth "serviceAccount") (not (.Capabilities.APIVersions.Has "talos.dev/v1alpha1")) }}
 
@@ -48,18 +58,13 @@ Set talos.secretKey to the key that holds the talosconfig.
 {{- end }}
 {{- end -}}
 
-{{/* The PodSecurity level that the namespace is labelled with; empty for none, or where none can be asked for. */}}
-{{- define "qga.namespaceLevel" -}}
-{{- lookup "v1" "Namespace" "" (include "qga.namespace" .) | dig "metadata" "labels" "pod-security.kubernetes.io/enforce" "" -}}
-{{- end -}}
-
 {{- define "qga.warnNamespace" -}}
 {{- $namespace := include "qga.namespace" . -}}
 {{- $label := "pod-security.kubernetes.io/enforce" -}}
 {{- $found := lookup "v1" "Namespace" "" $namespace -}}
 {{- if and (ne $namespace "kube-system") (not .Values.namespace.create) -}}
 {{- $level := include "qga.namespaceLevel" . -}}
-{{- if ne $level "privileged" }}
+{{- if and (ne $level "privileged") (not (include "qga.podsWereAdmitted" .)) }}
 
 WARNING: the namespace {{ $namespace }} is
 {{- if not $found }} new, and new ones are not labelled{{ else if $level }} labelled {{ $label }}={{ $level }}

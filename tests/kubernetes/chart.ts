@@ -1,6 +1,7 @@
 import { CHART } from "../harness/kubernetes/helm.ts";
 import type { ControlPlane } from "../harness/kubernetes/control_plane.ts";
 import type { KubernetesObject } from "../harness/kubernetes/api.ts";
+import { PROJECT } from "../harness/project.ts";
 
 /** The ways to get at the Talos API, each with the values file that chooses it. */
 export const MODES = [
@@ -21,12 +22,28 @@ export function isHook(object: KubernetesObject): boolean {
   return object.metadata.annotations?.["helm.sh/hook"] !== undefined;
 }
 
-/** Applies a CRD of this directory, and waits until its kind can be used. */
-export async function loadCrd(controlPlane: ControlPlane, name: string): Promise<void> {
-  const file = new URL(`./crds/${name}.yaml`, import.meta.url);
+/** The CRDs that scripts/bootstrap fetches; see there. */
+const FETCHED_CRDS = [
+  ...["podmonitors", "servicemonitors", "prometheusrules"],
+  ...["applications", "helmreleases", "ocirepositories"],
+];
+
+/** Applies the CRDs of the Prometheus operator, of Argo CD and of Flux, and waits until they can be used. */
+export async function loadFetchedCrds(controlPlane: ControlPlane): Promise<void> {
+  for (const name of FETCHED_CRDS) {
+    await loadCrd(controlPlane, `${PROJECT}/.tools/crds/${name}.yaml`);
+  }
+}
+
+/** Applies the CRD of Talos, of which no package has one, and waits until it can be used. */
+export async function loadTalosCrd(controlPlane: ControlPlane): Promise<void> {
+  await loadCrd(controlPlane, `${PROJECT}/tests/kubernetes/crds/talos-serviceaccount.yaml`);
+}
+
+async function loadCrd(controlPlane: ControlPlane, file: string): Promise<void> {
+  // On the server's side: some are too long for the annotation of the other way.
   await controlPlane.apply(await Deno.readTextFile(file));
   await controlPlane.kubectl([
-    ...["wait", "--for=condition=Established", "--timeout=60s"],
-    `--filename=${decodeURIComponent(file.pathname)}`,
+    ...["wait", "--for=condition=Established", "--timeout=60s", `--filename=${file}`],
   ]);
 }

@@ -49,7 +49,8 @@ const MISTAKES = [
     },
   },
   {
-    field: "spec.groups[0].rules[0].expression",
+    // Groups are known by their names.
+    field: 'spec.groups[name="a"].rules[0].expression',
     object: {
       apiVersion: "monitoring.coreos.com/v1",
       kind: "PrometheusRule",

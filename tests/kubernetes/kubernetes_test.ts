@@ -1,6 +1,6 @@
 /** The chart and the agent against a real control plane, which all tests share. */
 
-import { loadCrd } from "./chart.ts";
+import { loadFetchedCrds, loadTalosCrd } from "./chart.ts";
 import { ControlPlane } from "../harness/kubernetes/control_plane.ts";
 import { registerDryRunTests } from "./dry_run.ts";
 import { registerEventTests } from "./events.ts";
@@ -13,9 +13,8 @@ let controlPlane: ControlPlane | undefined;
 
 Deno.test.beforeAll(async () => {
   controlPlane = await ControlPlane.start();
-  for (const crd of ["podmonitor", "servicemonitor", "prometheusrule", "talos-serviceaccount"]) {
-    await loadCrd(controlPlane, crd);
-  }
+  await loadFetchedCrds(controlPlane);
+  await loadTalosCrd(controlPlane);
 });
 
 Deno.test.afterAll(async () => {

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { CHART, HELM_VERSIONS, type HelmVersion } from "../harness/kubernetes/helm.ts";
-import { EXISTING_SECRET, loadCrd, MODES } from "./chart.ts";
+import { EXISTING_SECRET, loadTalosCrd, MODES } from "./chart.ts";
 import type { ControlPlane } from "../harness/kubernetes/control_plane.ts";
 import { until } from "../harness/until.ts";
 
@@ -34,6 +34,28 @@ function assertWarnings(warnings: readonly string[], ...expected: RegExp[]): voi
 
 const NOT_LABELLED =
   /the namespace warnings-[34] is not labelled pod-security\.kubernetes\.io\/enforce/;
+
+/** Lets the user `deployer` do in a namespace what a release needs, and no more. */
+async function allowDeployer(controlPlane: ControlPlane, namespace: string): Promise<void> {
+  const metadata = { name: "deployer", namespace };
+  await controlPlane.apply(JSON.stringify({
+    apiVersion: "rbac.authorization.k8s.io/v1",
+    kind: "Role",
+    metadata,
+    rules: [{
+      apiGroups: ["", "apps", "talos.dev"],
+      resources: ["secrets", "configmaps", "services", "serviceaccounts", "daemonsets"],
+      verbs: ["*"],
+    }],
+  }));
+  await controlPlane.apply(JSON.stringify({
+    apiVersion: "rbac.authorization.k8s.io/v1",
+    kind: "RoleBinding",
+    metadata,
+    roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "Role", name: metadata.name },
+    subjects: [{ apiGroup: "rbac.authorization.k8s.io", kind: "User", name: "deployer" }],
+  }));
+}
 
 /** Registers the tests. They need the CRD of Talos, which is missing for a while. */
 export function registerWarningTests(cluster: () => ControlPlane): void {
@@ -85,6 +107,20 @@ export function registerWarningTests(cluster: () => ControlPlane): void {
         );
         await controlPlane.helm(helm, ["uninstall", RELEASE, namespaced]);
       });
+      await t.step("whoever may not read the namespace deploys without look-ups", async () => {
+        await allowDeployer(controlPlane, namespace);
+        const asDeployer = [namespaced, `--kube-as-user=deployer`];
+        const refused = await controlPlane.tryHelm(helm, [
+          ...["install", RELEASE, CHART, ...asDeployer],
+        ]);
+        assert.match(refused.stderr, /namespaces "warnings-[34]" is forbidden/);
+        const { stdout } = await controlPlane.helm(helm, [
+          ...["install", RELEASE, CHART, ...asDeployer, "--set=lookup.enabled=false"],
+        ]);
+        assert.match(stdout, /lookup\.enabled is false, so the cluster was not asked/);
+        assert.doesNotMatch(stdout, /WARNING/);
+        await controlPlane.helm(helm, ["uninstall", RELEASE, ...asDeployer]);
+      });
       await t.step("the cluster does not know Talos' ServiceAccount", async () => {
         await controlPlane.kubectl(["delete", "crd", "serviceaccounts.talos.dev"]);
         await until("Talos' API is gone", async () => {
@@ -102,7 +138,7 @@ export function registerWarningTests(cluster: () => ControlPlane): void {
           assert.notEqual(refused.code, 0);
           assert.match(refused.stderr, /talos\.renderMode is failIfMissing/);
         } finally {
-          await loadCrd(controlPlane, "talos-serviceaccount");
+          await loadTalosCrd(controlPlane);
           await until("Talos' API is there", () => controlPlane.api.get(TALOS_API));
         }
       });
