@@ -4,7 +4,6 @@ import type { KernelFiles } from "./kernel_files.ts";
 export interface ProcessStatistics {
   readonly cpuSeconds: number;
   readonly residentBytes: number;
-  readonly virtualBytes: number;
   /** Seconds since the epoch. */
   readonly startTime: number;
   readonly openFiles: number;
@@ -33,7 +32,6 @@ export function processStatistics(files: KernelFiles, procfs = "/proc"): Process
   return {
     cpuSeconds: (field(14) + field(15)) / TICKS_PER_SECOND,
     residentBytes: kibibytes("VmRSS"),
-    virtualBytes: kibibytes("VmSize"),
     startTime: bootTime + field(22) / TICKS_PER_SECOND,
     // Without the one that reads the directory.
     openFiles: files.list(`${self}/fd`).length - 1,

@@ -190,10 +190,6 @@ export const METRICS = {
     type: "gauge",
     help: "Resident memory of the agent's process",
   },
-  process_virtual_memory_bytes: {
-    type: "gauge",
-    help: "Address space of the agent's process, most of it reserved by V8 and never used",
-  },
   process_start_time_seconds: {
     type: "gauge",
     help: "When the agent's process was started, in seconds since the epoch",

@@ -137,7 +137,6 @@ export class Metrics {
     const process = this.#options.processStatistics();
     this.#replace("process_cpu_seconds_total", process.cpuSeconds);
     this.#set("process_resident_memory_bytes", process.residentBytes);
-    this.#set("process_virtual_memory_bytes", process.virtualBytes);
     this.#set("process_start_time_seconds", process.startTime);
     this.#set("process_open_fds", process.openFiles);
     this.#set("process_max_fds", process.openFilesLimit);

@@ -7,7 +7,6 @@ import { Metrics } from "./metrics.ts";
 const PROCESS = {
   cpuSeconds: 1.5,
   residentBytes: 50_000_000,
-  virtualBytes: 35_000_000_000,
   startTime: 1_700_000_000,
   openFiles: 20,
   openFilesLimit: Infinity,
