@@ -64,6 +64,17 @@ root, labels.
 {{- include "qga.texts" (mergeOverwrite (deepCopy .root.Values.commonLabels) (.labels | default dict) $own) -}}
 {{- end -}}
 
+{{/* Labels of the pods. Without the chart's version: a new chart alone restarts nothing. */}}
+{{- define "qga.podLabels" -}}
+{{- $own := include "qga.selectorLabels" . | fromYaml -}}
+{{- include "qga.texts" (mergeOverwrite (deepCopy .Values.commonLabels) .Values.podLabels $own) -}}
+{{- end -}}
+
+{{/* The Service's own labels, besides those of all objects. */}}
+{{- define "qga.serviceLabels" -}}
+{{- include "qga.texts" (mergeOverwrite (deepCopy .Values.metrics.service.labels) (dict "app.kubernetes.io/component" "metrics")) -}}
+{{- end -}}
+
 {{/* A map of texts: an unquoted `true` would be no text to the API server. */}}
 {{- define "qga.texts" -}}
 {{- range $key, $value := . }}
@@ -154,12 +165,17 @@ annotations:
 {{- if .Values.talos.existingSecret }}{{ .Values.talos.secretKey }}{{ else }}config{{ end -}}
 {{- end -}}
 
-{{/* Whether an object of monitoring.coreos.com/v1 is rendered. Takes a dict: root, values. */}}
-{{- define "qga.monitorIsRendered" -}}
+{{/* Whether an object that an operator takes is rendered. Takes a dict: root, values, and the API's version. */}}
+{{- define "qga.operatorsIsRendered" -}}
 {{- if .values.enabled -}}
-{{- $known := .root.Capabilities.APIVersions.Has "monitoring.coreos.com/v1" -}}
+{{- $known := .root.Capabilities.APIVersions.Has .version -}}
 {{- if or $known (ne .values.renderMode "skipIfMissing") }}true{{ end -}}
 {{- end -}}
+{{- end -}}
+
+{{/* The same for an object of the Prometheus operator. Takes a dict: root, values. */}}
+{{- define "qga.monitorIsRendered" -}}
+{{- include "qga.operatorsIsRendered" (dict "root" .root "values" .values "version" "monitoring.coreos.com/v1") -}}
 {{- end -}}
 
 {{/* Address that the agent's HTTP port is bound to; empty for all, nodeIP for what only the pod knows. */}}

@@ -170,6 +170,10 @@ logfile: "the pod's log would be empty, and its file system is read-only: leave 
     {{- end -}}
   {{- end -}}
 {{- end -}}
+{{- $operator := $metrics.dashboard.grafanaOperator -}}
+{{- if and $operator.enabled (eq $operator.renderMode "failIfMissing") (not ($.Capabilities.APIVersions.Has "grafana.integreatly.org/v1beta1")) -}}
+  {{- fail "metrics.dashboard.grafanaOperator.renderMode is failIfMissing, and the cluster does not know grafana.integreatly.org/v1beta1: install the Grafana operator, or set metrics.dashboard.grafanaOperator.enabled to false." -}}
+{{- end -}}
 {{- if and $metrics.podMonitor.enabled $metrics.serviceMonitor.enabled -}}
   {{- fail "metrics.podMonitor.enabled and metrics.serviceMonitor.enabled are both true, so that all would be scraped twice: set one of them to false." -}}
 {{- end -}}

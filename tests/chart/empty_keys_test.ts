@@ -13,7 +13,7 @@ const SWITCHES = {
   metrics: {
     podMonitor: { enabled: true },
     prometheusRule: { enabled: true },
-    dashboard: { enabled: true },
+    dashboard: { enabled: true, grafanaOperator: { enabled: true } },
   },
   events: { enabled: true },
 };

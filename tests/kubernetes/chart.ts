@@ -35,7 +35,12 @@ export async function loadFetchedCrds(controlPlane: ControlPlane): Promise<void>
   }
 }
 
-/** Applies the CRD of Talos, of which no package has one, and waits until it can be used. */
+/** Applies the CRD of Grafana's operator, of which no package has one, and waits until it can be used. */
+export async function loadGrafanaCrd(controlPlane: ControlPlane): Promise<void> {
+  await loadCrd(controlPlane, `${PROJECT}/tests/kubernetes/crds/grafanadashboard.yaml`);
+}
+
+/** Applies the CRD of Talos, of which no package has one either, and waits until it can be used. */
 export async function loadTalosCrd(controlPlane: ControlPlane): Promise<void> {
   await loadCrd(controlPlane, `${PROJECT}/tests/kubernetes/crds/talos-serviceaccount.yaml`);
 }

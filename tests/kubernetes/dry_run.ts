@@ -59,6 +59,15 @@ const MISTAKES = [
     },
   },
   {
+    field: "spec.instanceSelector.matchLabel",
+    object: {
+      apiVersion: "grafana.integreatly.org/v1beta1",
+      kind: "GrafanaDashboard",
+      metadata: { name: "wrong", namespace: NAMESPACE },
+      spec: { instanceSelector: { matchLabel: { a: "b" } }, json: "{}" },
+    },
+  },
+  {
     field: "spec.role",
     object: {
       apiVersion: "talos.dev/v1alpha1",
@@ -92,7 +101,7 @@ async function createWhatOthersNeed(
   }
 }
 
-/** Registers the tests. They need the CRDs of Talos and of the Prometheus operator. */
+/** Registers the tests. They need the CRDs of Talos and of the operators of Prometheus and Grafana. */
 export function registerDryRunTests(cluster: () => ControlPlane): void {
   Deno.test("dry run: the API server finds a field that is misspelt", async (t) => {
     const controlPlane = cluster();

@@ -1,6 +1,6 @@
 /** The chart and the agent against a real control plane, which all tests share. */
 
-import { loadFetchedCrds, loadTalosCrd } from "./chart.ts";
+import { loadFetchedCrds, loadGrafanaCrd, loadTalosCrd } from "./chart.ts";
 import { ControlPlane } from "../harness/kubernetes/control_plane.ts";
 import { registerDryRunTests } from "./dry_run.ts";
 import { registerEventTests } from "./events.ts";
@@ -14,6 +14,7 @@ let controlPlane: ControlPlane | undefined;
 Deno.test.beforeAll(async () => {
   controlPlane = await ControlPlane.start();
   await loadFetchedCrds(controlPlane);
+  await loadGrafanaCrd(controlPlane);
   await loadTalosCrd(controlPlane);
 });
 
