@@ -172,7 +172,7 @@ const SUITES: readonly Suite[] = [
   {
     name: "monitoring",
     quick: false,
-    parts: ["compile", "newest", "helm", "prometheus"],
+    parts: ["compile", "newest", "helm", "prometheus", "grafana-schema"],
     command: ["deno", ...TEST, "tests/monitoring"],
   },
   {

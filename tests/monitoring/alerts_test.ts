@@ -48,12 +48,21 @@ Deno.test("each alert says what is wrong, how bad it is, and where to read what 
   }
 });
 
+Deno.test("each alert is about the agents of its release alone", async () => {
+  const alerts = (await renderRules()).groups.flatMap(({ rules }) => rules);
+  for (const { alert, expr } of alerts) {
+    const asked = Array.from(expr.matchAll(/\b(?:up|qga_\w+)\b.{0,7}/g), ([text]) => text);
+    ok(asked.length > 0, alert);
+    for (const each of asked) match(each, /^\w+\{job=~"/, alert);
+  }
+});
+
 Deno.test("credentials are warned of as long before their end as the agent itself does", async () => {
   const alerts = (await renderRules()).groups.flatMap(({ rules }) => rules);
   const expiring = alerts.find(({ alert }) => alert === "QemuGuestAgentCredentialsExpiring");
   const limits = new Map(
     Array.from(
-      (expiring?.expr ?? "").matchAll(/time\(\) < ([\d* ]+?)\s+and [^{]*\{kind="(\w+)"\}/g),
+      (expiring?.expr ?? "").matchAll(/time\(\) < ([\d* ]+?)\s+and [^{]*\{[^}]*kind="(\w+)"\}/g),
       ([, limit = "", kind]) => [
         kind,
         limit.split("*").map(Number).reduce((product, factor) => product * factor),

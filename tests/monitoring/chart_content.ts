@@ -37,20 +37,43 @@ export async function renderRules(): Promise<RuleFile> {
 }
 
 /** What of a dashboard's panel is used here. */
-interface Panel {
-  readonly title?: string;
+export interface Panel {
+  readonly title: string;
   readonly type: string;
-  readonly targets?: readonly { readonly expr: string }[];
-  readonly panels?: readonly Panel[];
+  readonly gridPos: {
+    readonly x: number;
+    readonly y: number;
+    readonly w: number;
+    readonly h: number;
+  };
+  readonly targets?: readonly { readonly refId: string; readonly expr: string }[];
+  readonly fieldConfig?: {
+    readonly overrides?: readonly {
+      readonly matcher: { readonly id: string; readonly options: string };
+      readonly properties: readonly { readonly id: string; readonly value: unknown }[];
+    }[];
+  };
+  readonly links?: readonly { readonly url: string }[];
+}
+
+/** A variable of a dashboard. */
+export interface Variable {
+  readonly name: string;
+  readonly type: string;
+  readonly query: string | { readonly query: string };
+  readonly regex?: string;
 }
 
 /** A dashboard of Grafana. */
 export interface Dashboard {
+  readonly uid: string;
   readonly title: string;
   readonly schemaVersion: number;
-  readonly templating: {
-    readonly list: readonly { readonly name: string; readonly type: string }[];
+  readonly templating: { readonly list: readonly Variable[] };
+  readonly annotations: {
+    readonly list: readonly { readonly name: string; readonly expr: string }[];
   };
+  readonly links?: readonly { readonly url: string }[];
   readonly panels: readonly Panel[];
 }
 
@@ -58,6 +81,26 @@ export interface Dashboard {
 export async function readDashboard(): Promise<Dashboard> {
   // The file is the chart's own.
   return JSON.parse(await Deno.readTextFile(DASHBOARD)) as Dashboard;
+}
+
+/** Renders the dashboard of a release, as JSON. */
+export async function renderDashboard(
+  rendering: { readonly release?: string; readonly namespace?: string; readonly args?: string[] } =
+    {},
+): Promise<string> {
+  const { release = RELEASE, namespace = NAMESPACE, args = [] } = rendering;
+  const text = await render({
+    release,
+    namespace,
+    args: [
+      ...["--set", "metrics.dashboard.enabled=true", ...args],
+      ...["--show-only", "templates/dashboard.yaml"],
+    ],
+  });
+  const [configMap] = parseObjects(text);
+  // The template is of that kind.
+  const [json = ""] = Object.values(configMap?.["data"] as Record<string, string>);
+  return json;
 }
 
 /** An expression with the panel that it is of. */
@@ -68,8 +111,8 @@ export interface PanelExpression {
 
 /** The expressions of all panels, as they stand there. */
 export function panelExpressions({ panels }: Dashboard): PanelExpression[] {
-  return panels.flatMap((panel) => [panel, ...panel.panels ?? []]).flatMap((panel) =>
-    (panel.targets ?? []).map(({ expr }) => ({ panel: panel.title ?? panel.type, expr }))
+  return panels.flatMap(({ title, targets = [] }) =>
+    targets.map(({ expr }) => ({ panel: title, expr }))
   );
 }
 
@@ -77,4 +120,18 @@ export function panelExpressions({ panels }: Dashboard): PanelExpression[] {
 export function withVariables(expr: string, job: string, instance: string): string {
   return expr.replaceAll("$__rate_interval", "1m").replaceAll("$__range", "1h")
     .replaceAll("$job", job).replaceAll("$instance", instance);
+}
+
+/** The choices that a variable has for the series that its query gives, as Grafana reads them with its `regex`. */
+export function choices(
+  { regex = "" }: Variable,
+  series: readonly Readonly<Record<string, string>>[],
+): { readonly text: string; readonly value: string }[] {
+  const pattern = new RegExp(regex.replace(/^\/(.*)\/g$/, "$1"), "g");
+  return series.map((labels) => {
+    const written = Object.entries(labels).map(([name, value]) => `${name}="${value}"`).join(",");
+    const groups = Array.from(`{${written}} 1`.matchAll(pattern), (match) => match.groups ?? {});
+    const group = (name: string) => groups.find((each) => each[name] !== undefined)?.[name] ?? "";
+    return { text: group("text"), value: group("value") };
+  });
 }

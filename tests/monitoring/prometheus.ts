@@ -1,7 +1,14 @@
 import { stringify } from "yaml";
 import { freePort } from "../harness/free_port.ts";
 
-/** A server of Prometheus that scrapes one target; it and its data are gone when it is disposed of. */
+/** What Prometheus scrapes. */
+export interface ScrapeJob {
+  readonly name: string;
+  /** By `HOST:PORT`, the labels that each gets. */
+  readonly targets: Readonly<Record<string, Readonly<Record<string, string>>>>;
+}
+
+/** A server of Prometheus that scrapes each second; it and its data are gone when it is disposed of. */
 export class Prometheus implements AsyncDisposable {
   readonly #url: string;
   readonly #directory: string;
@@ -16,22 +23,28 @@ export class Prometheus implements AsyncDisposable {
   }
 
   /**
-   * Starts it, with the rules of a file, and waits until it answers.
+   * Starts it, with the rules of files, and waits until it answers.
    *
-   * @param target `HOST:PORT` of what it scrapes each second
+   * @param address `HOST:PORT` that it serves on, for those who have it scrape itself
    */
-  static async start(target: string, job: string, rules: string): Promise<Prometheus> {
+  static async start(
+    jobs: readonly ScrapeJob[],
+    rules: readonly string[] = [],
+    address: string = `127.0.0.1:${freePort()}`,
+  ): Promise<Prometheus> {
     const directory = await Deno.makeTempDir({ prefix: "prometheus-" });
     const config = {
       global: { scrape_interval: "1s", evaluation_interval: "1s" },
-      rule_files: [rules],
-      scrape_configs: [{
-        job_name: job,
-        static_configs: [{ targets: [target], labels: { node: "node-1" } }],
-      }],
+      rule_files: rules,
+      scrape_configs: jobs.map(({ name, targets }) => ({
+        job_name: name,
+        static_configs: Object.entries(targets).map(([target, labels]) => ({
+          targets: [target],
+          labels,
+        })),
+      })),
     };
     await Deno.writeTextFile(`${directory}/prometheus.yaml`, stringify(config));
-    const address = `127.0.0.1:${freePort()}`;
     const process = new Deno.Command("prometheus", {
       args: [
         `--config.file=${directory}/prometheus.yaml`,
