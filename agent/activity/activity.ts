@@ -6,9 +6,10 @@ import type { Log } from "../log/log.ts";
 
 /**
  * How the way to the hypervisor stands: `absent` (there is no such device, or it cannot be used),
- * `busy` (somebody else has it open), `waiting` (open, and nobody talks), `connected` (a client talks).
+ * `busy` (somebody else has it open), `waiting` (open, and nobody talks), `connected` (a client talks),
+ * `not-a-guest` (there is none, and none to expect: the machine is no guest of QEMU).
  */
-export const PORT_STATES = ["absent", "busy", "waiting", "connected"] as const;
+export const PORT_STATES = ["absent", "busy", "waiting", "connected", "not-a-guest"] as const;
 
 /** One of `PORT_STATES`. */
 export type PortState = typeof PORT_STATES[number];

@@ -1,6 +1,6 @@
 import { DirectoryWatch } from "../linux/directory_watch.ts";
 import type { Libc } from "../linux/libc.ts";
-import type { Publish } from "../activity/activity.ts";
+import type { PortState, Publish } from "../activity/activity.ts";
 import type { Log } from "../log/log.ts";
 
 // A device node appears before its name in sysfs does, so a change is followed by a few quick looks.
@@ -16,6 +16,8 @@ export interface DeviceObstacle {
   readonly directory: string;
   /** The device that somebody else has open, if that is the obstacle. */
   readonly busy?: string;
+  /** Set when nothing is wrong: the machine is no guest of QEMU, so no device is to be expected. */
+  readonly notAGuest?: true;
 }
 
 /**
@@ -39,10 +41,11 @@ export class DeviceWait implements AsyncDisposable {
   async until(obstacle: DeviceObstacle): Promise<void> {
     if (this.#reported !== obstacle.reason) {
       this.#reported = obstacle.reason;
-      this.#log.warn(obstacle.reason);
+      if (obstacle.notAGuest) this.#log.info(obstacle.reason);
+      else this.#log.warn(obstacle.reason);
       this.#publish({
         kind: "port",
-        state: obstacle.busy === undefined ? "absent" : "busy",
+        state: stateOf(obstacle),
         path: obstacle.busy,
         reason: obstacle.reason,
       });
@@ -66,4 +69,9 @@ export class DeviceWait implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#watch[Symbol.asyncDispose]();
   }
+}
+
+function stateOf({ busy, notAGuest }: DeviceObstacle): PortState {
+  if (busy !== undefined) return "busy";
+  return notAGuest ? "not-a-guest" : "absent";
 }

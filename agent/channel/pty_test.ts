@@ -215,7 +215,7 @@ Deno.test("virtio-serial finds its port by name, and logs a missing one once", a
     procfs: "/proc",
     sysfs: directory.path,
     devfs: directory.path,
-  });
+  }, () => undefined);
   const sessions = channel.sessions();
   const waiting = sessions.next();
   await log.waitFor(/org\.qemu\.guest_agent\.0 not found.*only the ports com\.redhat\.spice\.0/);
@@ -239,4 +239,38 @@ Deno.test("virtio-serial finds its port by name, and logs a missing one once", a
     ["waiting", `${directory.path}/vport1p2`],
   ]);
   assert.equal(decode(await session.read()), "request");
+});
+
+Deno.test("virtio-serial looks for a port where none is to be expected, too, and says so once", async () => {
+  using libc = new Libc();
+  await using directory = await TemporaryDirectory.create();
+  await using hypervisor = new PtyChannel(libc);
+  const log = new LogRecorder();
+  const activity = new ActivityRecorder();
+  const { publish } = activity;
+  const host = { libc, files: new KernelFiles(libc), log, publish };
+  await using channel = virtioSerialChannel(host, {
+    path: undefined,
+    portName: "org.qemu.guest_agent.0",
+    procfs: "/proc",
+    sysfs: directory.path,
+    devfs: directory.path,
+  }, () => "bare metal");
+  const waiting = channel.sessions().next();
+  const reason = "this machine is no QEMU guest (bare metal): there is no port to wait for";
+  await log.waitFor(/no QEMU guest/);
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  assert.deepEqual(log.lines.map(({ level, message }) => [level, message]), [["info", reason]]);
+
+  const port = `${directory.path}/class/virtio-ports/vport1p1`;
+  await Deno.mkdir(port, { recursive: true });
+  await Deno.writeTextFile(`${port}/name`, "org.qemu.guest_agent.0\n");
+  await Deno.symlink(hypervisor.slavePath, `${directory.path}/vport1p1`);
+  await log.waitFor(/serving the device/);
+  await channel[Symbol.asyncDispose]();
+  assert.ok((await waiting).done);
+  assert.deepEqual(activity.of("port"), [
+    { kind: "port", state: "not-a-guest", path: undefined, reason },
+    { kind: "port", state: "waiting", path: `${directory.path}/vport1p1`, reason: undefined },
+  ]);
 });

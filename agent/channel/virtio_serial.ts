@@ -20,14 +20,28 @@ export interface VirtioSerialOptions {
 /**
  * The channel on a virtio-serial port, the usual one. A path such as `/dev/virtio-ports/NAME` that
  * does not exist stands for the port of that name.
+ *
+ * @param otherMachine what the machine is when it is no guest of QEMU; undefined for a guest
  */
 export function virtioSerialChannel(
   host: DeviceHost,
   options: VirtioSerialOptions,
+  otherMachine: () => string | undefined,
 ): ReopeningChannel {
-  return new ReopeningChannel(host, () => openPort(host, options), {
-    reopenAfterHangup: false,
-  });
+  const open = () => {
+    const outcome = openPort(host, options);
+    // Whatever the machine is, what another program has open is there.
+    if ("fd" in outcome || outcome.busy !== undefined) return outcome;
+    const machine = otherMachine();
+    if (machine === undefined) return outcome;
+    return { ...outcome, reason: noPortToWaitFor(machine), notAGuest: true } as const;
+  };
+  return new ReopeningChannel(host, open, { reopenAfterHangup: false });
+}
+
+/** What is said of the port on a machine that is no guest of QEMU, but `machine`. */
+export function noPortToWaitFor(machine: string): string {
+  return `this machine is no QEMU guest (${machine}): there is no port to wait for`;
 }
 
 function openPort(host: DeviceHost, options: VirtioSerialOptions): OpenedDevice | DeviceObstacle {

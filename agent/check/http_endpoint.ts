@@ -56,7 +56,7 @@ function readReadiness(body: string): string[] | undefined {
   }
   if (!isRecord(document) || !Array.isArray(document["conditions"])) return undefined;
   return document["conditions"].flatMap((condition: unknown) =>
-    isRecord(condition) && condition["ok"] === false
+    isRecord(condition) && condition["ok"] === false && condition["counts"] !== false
       ? [`${condition["name"]}: ${condition["reason"]}`]
       : []
   );

@@ -6,7 +6,8 @@ const NOT_READY = {
   ready: false,
   conditions: [
     { name: "port", ok: false, reason: "there is no such port" },
-    { name: "credentials", ok: true, reason: "they can be used" },
+    { name: "serving", ok: true, counts: true, reason: "requests are answered" },
+    { name: "credentials", ok: false, counts: false, reason: "it has expired" },
   ],
 };
 

@@ -5,10 +5,13 @@ import {
   HOW_TO_FREE_PORT,
   HOW_TO_GET_PORT,
   locateVirtioPort,
+  noPortToWaitFor,
 } from "../channel/virtio_serial.ts";
 import type { Config } from "../config/config.ts";
+import type { Host } from "../host/host.ts";
+import { readOtherMachine } from "../host/other_machine.ts";
 import type { KernelFiles } from "../linux/kernel_files.ts";
-import { Errno, type Libc, LibcError } from "../linux/libc.ts";
+import { Errno, LibcError } from "../linux/libc.ts";
 import { findOpener } from "../linux/open_files.ts";
 import { type CheckLine, failed, ok, warning } from "./check_line.ts";
 import { messageOf } from "../fault.ts";
@@ -28,17 +31,13 @@ export type PortConfig = Pick<
  * The channel to the hypervisor: whether it is there, can be used, and who has it. A device that
  * somebody has open is not touched.
  */
-export async function checkPort(
-  libc: Libc,
-  files: KernelFiles,
-  config: PortConfig,
-): Promise<CheckLine[]> {
+export async function checkPort(host: Host, config: PortConfig): Promise<CheckLine[]> {
   switch (config.method) {
     case "virtio-serial":
-      return checkVirtioPort(libc, files, config);
+      return checkVirtioPort(host, config);
     case "isa-serial": {
       const path = config.path ?? `${config.pathDevfs}/ttyS0`;
-      return checkDevice(libc, files, config.pathProcfs, path, path);
+      return checkDevice(host, config.pathProcfs, path, path);
     }
     case "unix-listen":
       return [await checkSocket(config.path)];
@@ -51,12 +50,16 @@ export async function checkPort(
   }
 }
 
-function checkVirtioPort(libc: Libc, files: KernelFiles, config: PortConfig): CheckLine[] {
+function checkVirtioPort(host: Host, config: PortConfig): CheckLine[] {
+  const { files } = host;
   const roots = { procfs: config.pathProcfs, sysfs: config.pathSysfs, devfs: config.pathDevfs };
   const options = { ...roots, path: config.path, portName: config.portName };
   let path: string | undefined;
   try {
     path = locateVirtioPort(files, options);
+    const isThere = path !== undefined && files.exists(path);
+    const machine = isThere ? undefined : readOtherMachine(host);
+    if (machine !== undefined) return [ok("port", noPortToWaitFor(machine))];
     if (path === undefined) {
       const wanted = config.path ?? config.portName;
       const fact = `there is no virtio-serial port ${wanted}: ${
@@ -69,21 +72,15 @@ function checkVirtioPort(libc: Libc, files: KernelFiles, config: PortConfig): Ch
     return [failed("port", error.message, "mount the host's /sys, and name it with --path-sysfs")];
   }
   return checkDevice(
-    libc,
-    files,
+    host,
     roots.procfs,
     path,
     `${path} (${config.path ?? config.portName})`,
   );
 }
 
-function checkDevice(
-  libc: Libc,
-  files: KernelFiles,
-  procfs: string,
-  path: string,
-  name: string,
-): CheckLine[] {
+function checkDevice(host: Host, procfs: string, path: string, name: string): CheckLine[] {
+  const { libc, files } = host;
   const holder = findHolder(files, procfs, path);
   if (holder !== undefined) {
     const who = `process ${holder.pid} (${holder.command})`;

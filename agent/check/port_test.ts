@@ -12,8 +12,7 @@ const PORT = {
 };
 
 function check(host: FixtureHost, changes: Partial<PortConfig> = {}): Promise<CheckLine[]> {
-  const { libc, files } = host.context.host;
-  return checkPort(libc, files, {
+  return checkPort(host.context.host, {
     method: "virtio-serial",
     path: undefined,
     portName: "org.qemu.guest_agent.0",
@@ -107,5 +106,19 @@ Deno.test("methods that need a path say so", async () => {
     const [line] = await check(host, { method });
     assert.equal(line?.status, "failed");
     assert.match(line.remedy ?? "", /--path/);
+  }
+});
+
+Deno.test("a machine that is no guest of QEMU needs no port", async () => {
+  await using host = await FixtureHost.create({
+    "proc/cpuinfo": "flags\t: fpu hypervisor\n",
+    "sys/class/dmi/id/sys_vendor": "VMware, Inc.\n",
+  });
+  for (const path of [undefined, `${host.path}/dev/vport1p1`]) {
+    assert.deepEqual(await check(host, { path }), [{
+      name: "port",
+      status: "ok",
+      fact: "this machine is no QEMU guest (VMware): there is no port to wait for",
+    }]);
   }
 });

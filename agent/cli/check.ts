@@ -101,7 +101,7 @@ async function checkAll(
   const now = new Date();
   let credentials: Credentials | undefined;
   return [
-    ...await attempt("port", () => checkPort(libc, files, config)),
+    ...await attempt("port", () => checkPort(host, config)),
     ...await attempt("host trees", () => checkHostTrees(host)),
     ...await attempt("freeze, trim", () => [
       checkFileSystems(() => atOnce(readBlockDeviceMounts(host, selection)), config),

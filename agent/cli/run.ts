@@ -1,5 +1,6 @@
 import { messageOf } from "../fault.ts";
 import { ConfigError } from "../config/config_error.ts";
+import { readOtherMachine } from "../host/other_machine.ts";
 import { KernelFiles } from "../linux/kernel_files.ts";
 import { Libc } from "../linux/libc.ts";
 import { readMemoryLimit } from "../linux/memory_cgroup.ts";
@@ -81,7 +82,11 @@ export async function run(words: readonly string[]): Promise<number> {
   output.open();
   lines.sendTo(output);
   using _pidfile = config.pidfile === undefined ? undefined : new Pidfile(libc, config.pidfile);
-  await using channel = openChannel(config, { libc, files, log, publish });
+  await using channel = openChannel(
+    config,
+    { libc, files, log, publish },
+    () => readOtherMachine(agent.host),
+  );
   let portLoopEnded = false;
   const served = serve(channel, agent.dispatcher, log, publish, {
     ...QEMU_JSON_LIMITS,

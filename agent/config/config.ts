@@ -7,6 +7,8 @@ type Options = typeof OPTIONS;
 /** The value of an option without `default` is undefined when nothing gives one. */
 type ValueOf<O extends Option> = O extends { readonly kind: "boolean" } ? boolean
   : O extends { readonly kind: "string" } ? Defaulted<O, string>
+  : O extends { readonly kind: "list"; readonly choices: readonly (infer Choice)[] }
+    ? Defaulted<O, readonly Choice[]>
   : O extends { readonly kind: "list" } ? Defaulted<O, readonly string[]>
   : O extends { readonly kind: "choice"; readonly choices: readonly (infer Choice)[] } ? Choice
   : O extends { readonly kind: "duration" } ? number

@@ -15,7 +15,7 @@ export function optionsHelp(): string {
 }
 
 function optionHelp(option: Option): string {
-  const value = option.choices?.join("|") ?? option.placeholder;
+  const value = option.placeholder ?? option.choices?.join("|");
   const flag = option.flagValue === undefined
     ? `--${option.name}${value === undefined ? "" : ` ${value}`}`
     : `--${option.name}[=${value}]`;

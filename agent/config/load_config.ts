@@ -5,7 +5,7 @@ import type { ParsedCommandLine } from "./getopt.ts";
 import { HOST_TREES, type HostTree } from "./host_tree.ts";
 import { parseKeyFile } from "./key_file.ts";
 import { environmentVariable, type Option } from "./option.ts";
-import { type OptionValue, readOptionValue, splitList } from "./option_values.ts";
+import { type OptionValue, readList, readOptionValue, splitList } from "./option_values.ts";
 import { OPTION_LIST, OPTIONS } from "./options.ts";
 
 const DEFAULT_FILE = "/etc/qemu/qemu-ga.conf";
@@ -142,8 +142,8 @@ function joinLists(option: Option, given: Given): readonly string[] | undefined 
     return option.default === undefined ? undefined : splitList(option.default);
   }
   let joined: readonly string[] = [];
-  for (const { text } of relevant) {
-    const elements = splitList(text);
+  for (const { text, source } of relevant) {
+    const elements = readList(option, text, source);
     joined = elements.length === 0 ? [] : [...joined, ...elements];
   }
   return joined;

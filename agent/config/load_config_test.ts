@@ -263,3 +263,17 @@ Deno.test("--verbose means --log-level debug", async () => {
   assert.equal((await load({ words: ["--log-level=warn"] })).logLevel, "warn");
   assert.equal((await load({ words: ["--log-level=warn", "-v"] })).logLevel, "debug");
 });
+
+Deno.test("readiness is a list of conditions, also an empty one", async () => {
+  assert.deepEqual((await load({})).readiness, ["port", "credentials"]);
+  assert.deepEqual((await load({ words: ["--readiness=credentials"] })).readiness, ["credentials"]);
+  assert.deepEqual((await load({ environment: { QGA_READINESS: "" } })).readiness, []);
+  for (const [text, expected] of [["[]", []], ["[port]", ["port"]]] as const) {
+    const files = { "/c.yaml": `readiness: ${text}\n` };
+    assert.deepEqual((await load({ words: ["-c/c.yaml"], files })).readiness, expected);
+  }
+  await assert.rejects(load({ words: ["--readiness=port,ports"] }), {
+    name: "ConfigError",
+    message: "option --readiness has the bad value 'ports': give port or credentials",
+  });
+});

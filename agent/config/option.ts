@@ -32,6 +32,7 @@ export interface Option {
   /** Other names under which configuration files know it. */
   readonly otherKeys?: readonly string[];
   readonly kind: OptionKind;
+  /** Of a `choice`, and of the elements of a `list` that takes no others. */
   readonly choices?: readonly string[];
   /** Of a `host-tree`: which. */
   readonly tree?: HostTree;

@@ -35,12 +35,9 @@ export function readOptionValue(option: Option, text: string, source: string): O
       if (text === "") throw new ConfigError(`${source} must not be empty`);
       return text.length > 1 ? text.replace(/\/+$/, "") : text;
     case "list":
-      return splitList(text);
-    case "choice": {
-      const choices = option.choices ?? [];
-      if (choices.includes(text)) return text;
-      throw new ConfigError(`${source} has the bad value '${text}': give ${orList(choices)}`);
-    }
+      return readList(option, text, source);
+    case "choice":
+      return readChoice(option.choices ?? [], text, source);
     case "duration":
       return readDuration(text, source, "");
     case "optional-duration":
@@ -63,6 +60,27 @@ export function formatOptionValue(value: Exclude<OptionValue, undefined>): strin
   if (typeof value !== "object") return String(value);
   if ("port" in value) return formatListenAddress(value);
   return value.join(",");
+}
+
+/**
+ * Reads the text of a list.
+ *
+ * @throws ConfigError for an element that is none of the option's choices, where it has some
+ */
+export function readList(
+  { choices }: Option,
+  text: string,
+  source: string,
+): readonly string[] {
+  const elements = splitList(text);
+  return choices === undefined
+    ? elements
+    : elements.map((element) => readChoice(choices, element, source));
+}
+
+function readChoice(choices: readonly string[], text: string, source: string): string {
+  if (choices.includes(text)) return text;
+  throw new ConfigError(`${source} has the bad value '${text}': give ${orList(choices)}`);
 }
 
 /** The elements of a comma-separated list, without empty ones. */

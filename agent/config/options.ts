@@ -322,6 +322,16 @@ export const OPTIONS = {
       "where HTTP serves /metrics, /livez and /readyz; without HOST on all addresses, none serves " +
       "nothing",
   },
+  readiness: {
+    name: "readiness",
+    kind: "list",
+    choices: ["port", "credentials"],
+    default: "port,credentials",
+    placeholder: "CONDITIONS",
+    help:
+      "what the agent needs to be ready: port, where the machine is a guest of QEMU, and credentials, " +
+      "where there is a talosconfig; '' for nothing but that it serves",
+  },
   logFormat: {
     name: "log-format",
     kind: "choice",

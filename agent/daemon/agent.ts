@@ -35,6 +35,7 @@ import { VERSION } from "../version.ts";
 export class Agent implements AsyncDisposable {
   readonly libc: Libc;
   readonly files: KernelFiles;
+  readonly host: Host;
   readonly dispatcher: Dispatcher<CommandContext>;
   /** Names of the commands that the configuration opens, and that are closed by default. */
   readonly openedCommands: readonly string[];
@@ -42,7 +43,6 @@ export class Agent implements AsyncDisposable {
   readonly freezer: Freezer;
   readonly guardLock: GuardLock;
   readonly marker: FreezeMarker;
-  readonly #host: Host;
   readonly #guestFiles: GuestFiles;
   readonly #guestProcesses: GuestProcesses;
   readonly #stopping = new AbortController();
@@ -67,7 +67,7 @@ export class Agent implements AsyncDisposable {
     };
     this.files = new KernelFiles(this.libc, (path) => asOnHost(roots, path));
     const host = new Host(this.libc, this.files, roots);
-    this.#host = host;
+    this.host = host;
     this.power = new TalosPower({
       talosconfig: config.talosconfig,
       context: config.talosContext,
@@ -161,6 +161,6 @@ export class Agent implements AsyncDisposable {
     this.power[Symbol.dispose]();
     this.#guestFiles[Symbol.dispose]();
     await this.#guestProcesses[Symbol.asyncDispose]();
-    this.#host[Symbol.dispose]();
+    this.host[Symbol.dispose]();
   }
 }

@@ -45,6 +45,7 @@ export async function startBackgroundServices(
       guardWatches: () => agent.guardLock.isHeld(),
       logLinesLost,
       portLoopEnded,
+      counting: config.readiness,
       checkCredentials: talosconfig === undefined
         ? undefined
         : () => agent.power.checkCredentials(),

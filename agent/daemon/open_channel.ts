@@ -12,11 +12,13 @@ import { ConfigError } from "../config/config_error.ts";
 /**
  * Opens the channel that the configuration names.
  *
+ * @param otherMachine what the machine is when it is no guest of QEMU; undefined for a guest
  * @throws ChannelError when it cannot work; ConfigError when it needs a path and has none
  */
 export function openChannel(
   config: Config,
   host: DeviceHost,
+  otherMachine: () => string | undefined,
 ): Channel {
   const { libc, files, publish } = host;
   const waiting = (path: string): void =>
@@ -29,7 +31,7 @@ export function openChannel(
         procfs: config.pathProcfs,
         sysfs: config.pathSysfs,
         devfs: config.pathDevfs,
-      });
+      }, otherMachine);
     case "isa-serial":
       return isaSerialChannel(
         host,

@@ -6,7 +6,7 @@ import { HttpServer } from "./server.ts";
 import type { Log } from "../log/log.ts";
 import { Metrics } from "../metrics/metrics.ts";
 import { pages } from "./pages.ts";
-import { Readiness } from "./readiness.ts";
+import { Readiness, type ReadinessOptions } from "./readiness.ts";
 
 /** What HTTP serves and where. */
 export interface TelemetryOptions {
@@ -23,6 +23,8 @@ export interface TelemetryOptions {
   readonly logLinesLost: () => number;
   /** Whether the loop that serves the hypervisor has come to an end. */
   readonly portLoopEnded: () => boolean;
+  /** See `ReadinessOptions`. */
+  readonly counting: ReadinessOptions["counting"];
   /** See `ReadinessOptions`. */
   readonly checkCredentials: (() => Promise<string | undefined>) | undefined;
 }

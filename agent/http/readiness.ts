@@ -6,12 +6,16 @@ import { type HttpResponse, textResponse } from "./server.ts";
 export interface Condition {
   readonly name: "port" | "serving" | "credentials";
   readonly ok: boolean;
+  /** False where the agent is ready without it. */
+  readonly counts: boolean;
   /** What is wrong, or in a few words what is right. */
   readonly reason: string;
 }
 
 /** What readiness is made of besides activities. */
 export interface ReadinessOptions {
+  /** The conditions that count, beside the one that always does. */
+  readonly counting: readonly ("port" | "credentials")[];
   /** Whether the loop that serves the hypervisor has come to an end. */
   readonly portLoopEnded: () => boolean;
   /**
@@ -51,8 +55,12 @@ export class Readiness {
     const { checkCredentials } = this.#options;
     if (checkCredentials !== undefined) {
       await this.lookAtCredentials();
-      const ok = this.#fault === undefined;
-      conditions.push({ name: "credentials", ok, reason: this.#fault ?? "they can be used" });
+      conditions.push({
+        name: "credentials",
+        ok: this.#fault === undefined,
+        counts: this.#options.counting.includes("credentials"),
+        reason: this.#fault ?? "they can be used",
+      });
     }
     return conditions;
   }
@@ -78,31 +86,38 @@ export class Readiness {
 
   #portCondition(): Condition {
     const { state, path = "the port", reason } = this.#port ?? {};
+    const counts = this.#options.counting.includes("port") && state !== "not-a-guest";
+    const condition = { name: "port", counts } as const;
     switch (state) {
       case "connected":
-        return { name: "port", ok: true, reason: `a client talks on ${path}` };
+        return { ...condition, ok: true, reason: `a client talks on ${path}` };
       case "waiting":
-        return { name: "port", ok: true, reason: `${path} is open and waits for a client` };
+        return { ...condition, ok: true, reason: `${path} is open and waits for a client` };
       default:
-        return { name: "port", ok: false, reason: reason ?? "it was not looked for yet" };
+        return { ...condition, ok: false, reason: reason ?? "it was not looked for yet" };
     }
   }
 
   #servingCondition(): Condition {
-    return this.#options.portLoopEnded()
-      ? { name: "serving", ok: false, reason: "the hypervisor's port is not served any more" }
-      : { name: "serving", ok: true, reason: "requests are answered" };
+    const ok = !this.#options.portLoopEnded();
+    const reason = ok ? "requests are answered" : "the hypervisor's port is not served any more";
+    return { name: "serving", ok, counts: true, reason };
   }
 }
 
 /** The page /readyz: a line, or with `verbose` a JSON object with all conditions. */
 export function readinessPage(conditions: readonly Condition[], verbose: boolean): HttpResponse {
-  const faults = conditions.filter(({ ok }) => !ok);
-  const status = faults.length === 0 ? 200 : 503;
+  const missing = conditions.filter(({ ok }) => !ok);
+  const faults = missing.filter(({ counts }) => counts);
+  const ready = faults.length === 0;
+  const status = ready ? 200 : 503;
   if (verbose) {
-    const body = `${JSON.stringify({ ready: faults.length === 0, conditions }, undefined, 2)}\n`;
+    const body = `${JSON.stringify({ ready, conditions }, undefined, 2)}\n`;
     return { status, type: "application/json", body };
   }
-  const line = faults.map(({ name, reason }) => `${name}: ${reason}`).join("; ");
-  return textResponse(status, faults.length === 0 ? "ready" : line);
+  if (!ready) {
+    return textResponse(status, faults.map(({ name, reason }) => `${name}: ${reason}`).join("; "));
+  }
+  const uncounted = missing.map(({ name, reason }) => `; ${name} does not count: ${reason}`);
+  return textResponse(status, `ready${uncounted.join("")}`);
 }

@@ -166,3 +166,13 @@ Deno.test("credentials that cannot be read are told when the reason changes", ()
   recorder.take(unusable(undefined), unusable("no key in it"));
   assert.deepEqual(recorder.reasons, ["CredentialsUnusable", "CredentialsUnusable"]);
 });
+
+Deno.test("a machine that is no guest misses no port, and one that goes is told", async () => {
+  using recorder = new Recorder();
+  recorder.take({ ...PORT, state: "absent", reason: "x" });
+  recorder.take({ ...PORT, state: "not-a-guest", reason: "this machine is no QEMU guest" });
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  assert.deepEqual(recorder.notices, []);
+  recorder.take({ ...PORT, state: "busy", reason: "another agent has it" });
+  assert.equal((await recorder.next()).reason, "PortBusy");
+});

@@ -27,7 +27,8 @@ export const METRICS = {
   },
   qga_port_state: {
     type: "gauge",
-    help: "Whether the port to the hypervisor is in this state: 1 for the one it is in, else 0",
+    help:
+      "The port's state: 1 for the one it is in, else 0; not-a-guest: no guest of QEMU, so no port",
     labels: { state: PORT_STATES },
   },
   qga_port_state_changes_total: {

@@ -116,6 +116,12 @@ Deno.test("the port is in one state, and only changes count", async () => {
   assert.equal(values.get("qga_port_state_changes_total"), 2);
 });
 
+Deno.test("a machine that is no guest lacks no port", async () => {
+  const values = await series(port("not-a-guest"));
+  assert.equal(values.get('qga_port_state{state="absent"}'), 0);
+  assert.equal(values.get('qga_port_state{state="not-a-guest"}'), 1);
+});
+
 Deno.test("freezes, thaws and trims", async () => {
   const frozen: readonly Activity[] = [
     { kind: "freeze-state", state: "freezing", count: 0 },
