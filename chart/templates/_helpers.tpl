@@ -233,6 +233,7 @@ annotations:
 {{- with .Values.commands.allow }}{{ $_ := set $config "allow-rpcs" . }}{{ end -}}
 {{- if not (kindIs "invalid" .Values.interfaces.exclude) }}{{ $_ := set $config "interfaces-exclude" .Values.interfaces.exclude }}{{ end -}}
 {{- if not (kindIs "invalid" .Values.commands.block) }}{{ $_ := set $config "block-rpcs" .Values.commands.block }}{{ end -}}
+{{- if not (kindIs "invalid" .Values.readiness) }}{{ $_ := set $config "readiness" .Values.readiness }}{{ end -}}
 {{- toYaml (mergeOverwrite $config (deepCopy .Values.config)) -}}
 {{- end -}}
 
