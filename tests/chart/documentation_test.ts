@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { parse } from "yaml";
 import project from "../../deno.json" with { type: "json" };
-import { CHART } from "../harness/kubernetes/helm.ts";
+import { documentedValues } from "../harness/documented_values.ts";
+import { CHART, HELM_VERSIONS, template } from "../harness/kubernetes/helm.ts";
 
 const README = await Deno.readTextFile(`${CHART}/README.md`);
 
@@ -54,4 +55,25 @@ Deno.test("the chart's icon is icon.svg", async () => {
   const [head, data = ""] = String(chart["icon"]).split(",");
   assert.equal(head, "data:image/svg+xml;base64");
   assert.equal(atob(data), await Deno.readTextFile(`${CHART}/icon.svg`), "encode icon.svg again");
+});
+
+Deno.test("the chart takes every values file that the documentation shows", async () => {
+  const all = await documentedValues();
+  const ofMixedClusters = all.filter(({ page }) => page === "docs/mixed-clusters.md");
+  assert.deepEqual(ofMixedClusters.map(({ name }) => name), [
+    ...["values.yaml", "values.yaml", "values.yaml"],
+    ...["proxmox-values.yaml", "kubevirt-values.yaml"],
+  ]);
+  const file = await Deno.makeTempFile({ suffix: ".yaml" });
+  try {
+    for (const { page, text } of all) {
+      await Deno.writeTextFile(file, text);
+      for (const helm of HELM_VERSIONS) {
+        const { success, stderr } = await template({ helm, valuesFiles: [file] });
+        assert(success, `${page}:\n${text}\n${stderr}`);
+      }
+    }
+  } finally {
+    await Deno.remove(file);
+  }
 });

@@ -1,0 +1,30 @@
+import { parse } from "yaml";
+import { PROJECT } from "./project.ts";
+
+/** A values file of the chart that a page of the documentation shows. */
+export interface DocumentedValues {
+  /** The page, as `docs/install.md`. */
+  readonly page: string;
+  /** The file's name, as `values.yaml`, which its first line tells; empty where that is no comment. */
+  readonly name: string;
+  readonly text: string;
+}
+
+/** Members at the top of what is no values file: machine configurations of Talos, and objects of Kubernetes. */
+const OTHER_FILES = ["apiVersion", "cluster", "machine"];
+
+/** All values files that the documentation shows, in its order. */
+export async function documentedValues(): Promise<DocumentedValues[]> {
+  const pages = ["README.md", "chart/README.md"];
+  for await (const { name } of Deno.readDir(`${PROJECT}/docs`)) pages.push(`docs/${name}`);
+  const found: DocumentedValues[] = [];
+  for (const page of pages.sort()) {
+    const markdown = await Deno.readTextFile(`${PROJECT}/${page}`);
+    for (const [, text = ""] of markdown.matchAll(/^```yaml\n(.*?)^```$/gms)) {
+      const members = Object.keys(parse(text) as Record<string, unknown>);
+      if (members.some((member) => OTHER_FILES.includes(member))) continue;
+      found.push({ page, name: /^# (\S+\.yaml)$/m.exec(text)?.[1] ?? "", text });
+    }
+  }
+  return found;
+}
