@@ -6,6 +6,7 @@ import { registerDryRunTests } from "./dry_run.ts";
 import { registerEventTests } from "./events.ts";
 import { registerLifeCycleTests } from "./life_cycle.ts";
 import { registerManifestTests } from "./manifests.ts";
+import { registerMixedNodeTests } from "./mixed_nodes.ts";
 import { registerSchedulingTests } from "./scheduling.ts";
 import { registerWarningTests } from "./warnings.ts";
 
@@ -30,6 +31,7 @@ function cluster(): ControlPlane {
 registerDryRunTests(cluster);
 registerLifeCycleTests(cluster);
 registerSchedulingTests(cluster);
+registerMixedNodeTests(cluster);
 registerWarningTests(cluster);
 registerManifestTests(cluster);
 registerEventTests(cluster);

@@ -103,8 +103,33 @@ export class KubernetesApi implements Disposable {
     return await this.#read<T>(await this.#fetch("POST", path, object), path);
   }
 
+  /**
+   * Merges a patch (RFC 7396) into what is at a path; does nothing if there is nothing.
+   *
+   * @throws {KubernetesApiError} if it is refused.
+   */
+  async merge(path: string, patch: unknown): Promise<void> {
+    await this.#change("PATCH", path, patch, "application/merge-patch+json");
+  }
+
+  /**
+   * Deletes the object at a path for good, as kubelet does with a pod that has ended; does nothing if there
+   * is none.
+   *
+   * @throws {KubernetesApiError} if it is refused.
+   */
+  async remove(path: string): Promise<void> {
+    await this.#change("DELETE", path, { gracePeriodSeconds: 0 });
+  }
+
   [Symbol.dispose](): void {
     this.#client.close();
+  }
+
+  async #change(method: string, path: string, body: unknown, type?: string): Promise<void> {
+    const response = await this.#fetch(method, path, body, TIMEOUT_MS, type);
+    if (response.status === 404) await response.body?.cancel();
+    else await this.#read(response, path);
   }
 
   async #fetch(
@@ -112,6 +137,7 @@ export class KubernetesApi implements Disposable {
     path: string,
     body?: unknown,
     timeoutMs: number = TIMEOUT_MS,
+    type: string = "application/json",
   ): Promise<Response> {
     const signal = AbortSignal.timeout(timeoutMs);
     for (;;) {
@@ -119,7 +145,7 @@ export class KubernetesApi implements Disposable {
         client: this.#client,
         method,
         signal,
-        headers: { authorization: `Bearer ${this.#token}`, "content-type": "application/json" },
+        headers: { authorization: `Bearer ${this.#token}`, "content-type": type },
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       });
       if (response.status !== 429) return response;
