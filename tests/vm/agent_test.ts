@@ -206,6 +206,14 @@ Deno.test("the compiled agent on a virtio-serial port", async (t) => {
     match(result.stdout, new RegExp(`process ${pid} \\(`));
   });
 
+  await t.step("sees that it is a guest, and has no port, while that is unplugged", async () => {
+    await guest.unplugPort();
+    const { stdout } = await guest.run("/bin/qemu-ga-talos check", { timeoutMs: 60_000 });
+    match(stdout, /^failed +port +there is no virtio-serial port org\.qemu\.guest_agent\.0/);
+    await guest.plugPort();
+    await firstAnswer(guest);
+  });
+
   await t.step("goes on after its port was unplugged and plugged in again", async () => {
     for (let count = 0; count < 2; count++) {
       await guest.unplugPort();
