@@ -75,7 +75,8 @@ export function allNodes(): readonly DashboardPanel[] {
     graph({
       title: "Agents by state of the port",
       description:
-        "absent: no device; busy: another program has it; waiting: no client; connected: the hypervisor talks",
+        "absent: no device; busy: another program has it; waiting: no client; connected: the hypervisor talks; " +
+        "not-a-guest: there is no hypervisor",
       queries: [{
         expr: `sum by (state) (${metric("qga_port_state")})`,
         legend: "{{state}}",

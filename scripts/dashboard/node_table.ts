@@ -38,6 +38,7 @@ const PORT_COLORS: Readonly<Record<PortState, string>> = {
   busy: "orange",
   waiting: "blue",
   connected: "green",
+  "not-a-guest": "text",
 };
 
 /** A backup is consistent only if a client has ended its freeze. */
