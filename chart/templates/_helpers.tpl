@@ -78,8 +78,13 @@ root, labels.
 {{/* A map of texts: an unquoted `true` would be no text to the API server. */}}
 {{- define "qga.texts" -}}
 {{- range $key, $value := . }}
-{{ $key }}: {{ $value | toString | quote }}
+{{ $key }}: {{ include "qga.text" $value | quote }}
 {{- end -}}
+{{- end -}}
+
+{{/* A value as text: a whole number as it was written. Helm has it as a float, which would become 2.02601e+13. */}}
+{{- define "qga.text" -}}
+{{- if and (kindIs "float64" .) (eq (floor .) .) }}{{ printf "%.0f" . }}{{ else }}{{ toString . }}{{ end -}}
 {{- end -}}
 
 {{/*

@@ -196,6 +196,12 @@ imagePullSecrets:
 # The node's addresses, routes and host name are those that the hypervisor asks for.
 hostNetwork: true
 {{- end }}
+{{- with .Values.runtimeClassName }}
+runtimeClassName: {{ . }}
+{{- end }}
+{{- with .Values.extraPodSpec }}
+{{ toYaml . }}
+{{- end }}
 dnsPolicy: {{ default (.Values.hostNetwork | ternary "ClusterFirstWithHostNet" "ClusterFirst") .Values.dnsPolicy }}
 {{- with .Values.dnsConfig }}
 dnsConfig:

@@ -141,6 +141,23 @@ logfile: "the pod's log would be empty, and its file system is read-only: leave 
 {{- if and (eq .Values.dnsPolicy "None") (not (.Values.dnsConfig | default dict).nameservers) -}}
   {{- fail "dnsPolicy is None, and dnsConfig.nameservers is empty: Kubernetes refuses that. Set dnsConfig.nameservers, or leave dnsPolicy empty." -}}
 {{- end -}}
+{{- $owned := dict
+  "containers" "sidecars"
+  "volumes" "extraVolumes"
+  "securityContext" "podSecurityContext"
+  "serviceAccountName" "serviceAccount.name"
+  "automountServiceAccountToken" "events.enabled"
+  "restartPolicy" "nothing"
+  "enableServiceLinks" "nothing"
+-}}
+{{- range $name := list "affinity" "dnsConfig" "dnsPolicy" "hostNetwork" "imagePullSecrets" "initContainers" "nodeSelector" "priorityClassName" "runtimeClassName" "terminationGracePeriodSeconds" "tolerations" -}}
+  {{- $_ := set $owned $name $name -}}
+{{- end -}}
+{{- range $name, $value := .Values.extraPodSpec -}}
+  {{- with get $owned $name -}}
+    {{- fail (printf "extraPodSpec.%s: the chart sets this field by itself: leave it out%s." $name (eq . "nothing" | ternary "" (printf ", and set %s instead" .))) -}}
+  {{- end -}}
+{{- end -}}
 {{- range $name, $value := .Values.podLabels -}}
   {{- if has $name (list "app.kubernetes.io/name" "app.kubernetes.io/instance") -}}
     {{- fail (printf "podLabels.%s: the DaemonSet finds its pods by this label: leave it out, or set nameOverride." $name) -}}
