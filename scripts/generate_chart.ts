@@ -43,6 +43,8 @@ function isMap(value: unknown): value is Readonly<Record<string, unknown>> {
 function whenEmpty(value: unknown, reference: Schema): unknown {
   // As in a pod: a probe that is empty is none.
   if (reference.$ref === "#/definitions/probe") return {};
+  // Without any field, as Kubernetes has it.
+  if (reference.$ref?.startsWith("#/definitions/io.k8s.") === true) return {};
   const { properties, additionalProperties } = resolve(reference);
   if (value === null) return undefined;
   if (Array.isArray(value)) return [];

@@ -104,11 +104,11 @@ volumeMounts:
 {{- define "qga.volumes" -}}
 - name: config
   configMap:
-    name: {{ include "qga.fullname" . }}
+    name: {{ include "qga.fullname" . | quote }}
 {{- with include "qga.credentialsName" . }}
 - name: talos-secrets
   secret:
-    secretName: {{ . }}
+    secretName: {{ . | quote }}
     # The pod starts without it, and says in its log and at /readyz that it waits; kubelet adds it later.
     optional: true
     defaultMode: 0400
@@ -119,7 +119,7 @@ volumeMounts:
 # On the node, so that the next pod thaws what a killed one left frozen.
 - name: state
   hostPath:
-    path: {{ .Values.stateDirectory }}
+    path: {{ .Values.stateDirectory | quote }}
     type: DirectoryOrCreate
 - name: proc
   hostPath:
@@ -185,7 +185,7 @@ httpGet:
 
 {{/* The part of the pod's spec that the DaemonSet and `helm test` have in common. */}}
 {{- define "qga.podCommon" -}}
-serviceAccountName: {{ include "qga.serviceAccountName" . }}
+serviceAccountName: {{ include "qga.serviceAccountName" . | quote }}
 automountServiceAccountToken: {{ .Values.events.enabled }}
 enableServiceLinks: false
 {{- with include "qga.imagePullSecrets" . }}
@@ -197,7 +197,7 @@ imagePullSecrets:
 hostNetwork: true
 {{- end }}
 {{- with .Values.runtimeClassName }}
-runtimeClassName: {{ . }}
+runtimeClassName: {{ . | quote }}
 {{- end }}
 {{- with .Values.extraPodSpec }}
 {{ toYaml . }}

@@ -125,7 +125,42 @@ logfile: "the pod's log would be empty, and its file system is read-only: leave 
 {{- end -}}
 {{- end -}}
 
+{{/* Takes a dict: name of the value, resources. */}}
+{{- define "qga.validateResources" -}}
+{{- $name := .name -}}
+{{- $limits := .resources.limits | default dict -}}
+{{- range $kind, $request := .resources.requests | default dict -}}
+  {{- if and (hasKey $limits $kind) (gt (include "qga.quantity" $request | float64) (include "qga.quantity" (get $limits $kind) | float64)) -}}
+    {{- fail (printf "%s.requests.%s is %s, which is more than %s.limits.%s, %s: Kubernetes refuses that. Set a request that is not larger." $name $kind (include "qga.text" $request) $name $kind (include "qga.text" (get $limits $kind))) -}}
+  {{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{/* Mounts of volumes that the pod does not have. */}}
+{{- define "qga.validateMounts" -}}
+{{- $volumes := list -}}
+{{- range include "qga.volumes" . | fromYamlArray }}{{ $volumes = append $volumes .name }}{{ end -}}
+{{- $mounts := dict "extraVolumeMounts" .Values.extraVolumeMounts -}}
+{{- range $list := list "initContainers" "sidecars" -}}
+  {{- range $index, $container := get $.Values $list -}}
+    {{- $_ := set $mounts (printf "%s.%d.volumeMounts" $list $index) ($container.volumeMounts | default list) -}}
+  {{- end -}}
+{{- end -}}
+{{- range $where, $list := $mounts -}}
+  {{- range $list -}}
+    {{- if not (or (has .name $volumes) (contains "{{" .name)) -}}
+      {{- fail (printf "%s: the pod has no volume %s: add it to extraVolumes, or mount one of %s." $where .name (join ", " $volumes)) -}}
+    {{- end -}}
+  {{- end -}}
+{{- end -}}
+{{- end -}}
+
 {{- define "qga.validatePod" -}}
+{{- include "qga.validateMounts" . -}}
+{{- include "qga.validateResources" (dict "name" "resources" "resources" .Values.resources) -}}
+{{- with .Values.freeze.guard.resources -}}
+{{- include "qga.validateResources" (dict "name" "freeze.guard.resources" "resources" .) -}}
+{{- end -}}
 {{- if and .Values.securityContext.privileged (hasKey .Values.securityContext "allowPrivilegeEscalation") (not .Values.securityContext.allowPrivilegeEscalation) -}}
   {{- fail "securityContext.allowPrivilegeEscalation is false, and securityContext.privileged is true: Kubernetes refuses that. Leave securityContext.allowPrivilegeEscalation out." -}}
 {{- end -}}

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { parse } from "yaml";
 import { COMMANDS } from "../../agent/commands/all.ts";
 import { OPTION_LIST } from "../../agent/config/options.ts";
+import { TYPE_PREFIX } from "../harness/kubernetes/pod_types.ts";
 import { CHART, HELM_VERSIONS, type HelmVersion, template } from "../harness/kubernetes/helm.ts";
 
 /** A schema, as far as the chart's has it. */
@@ -62,7 +63,7 @@ function* ownViolations(schema: Schema, path: string): Generator<Violation> {
   if (schema.minimum !== undefined) yield violation("minimum", schema.minimum - 1);
   if (schema.maximum !== undefined) yield violation("maximum", schema.maximum + 1);
   if (schema.additionalProperties === false) {
-    yield violation("additionalProperties", { noSuchValue: true });
+    yield violation("additionalProperties", { "no such value": true });
   }
   if (schema.required !== undefined) yield violation("required", { noSuchValue: true });
 }
@@ -77,6 +78,8 @@ function typeName(value: unknown): string {
 function* violations(schema: Schema, path = ""): Generator<Violation> {
   const resolved = resolve(schema);
   yield* ownViolations(resolved, path);
+  // What is within Kubernetes' own types is Kubernetes'.
+  if (schema.$ref?.startsWith(`#/definitions/${TYPE_PREFIX}`)) return;
   for (const [name, member] of Object.entries(resolved.properties ?? {})) {
     yield* violations(member, `${path}/${name}`);
   }
@@ -171,6 +174,7 @@ function assertSame(value: unknown, schema: Schema, path: string): void {
   const { properties, additionalProperties } = resolve(schema);
   if (typeName(value) !== "object" || properties === undefined) return;
   if (additionalProperties !== false && path !== "/global") return;
+  if (schema.$ref?.startsWith(`#/definitions/${TYPE_PREFIX}`)) return;
   // Options of the agent have no defaults of their own here, and probes only those that matter.
   const optional = path === "/config" || path === "/dnsConfig" || path.endsWith("Probe");
   const members = value as Record<string, unknown>;

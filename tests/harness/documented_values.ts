@@ -1,4 +1,4 @@
-import { parse } from "yaml";
+import { parseAllDocuments } from "yaml";
 import { PROJECT } from "./project.ts";
 
 /** A values file of the chart that a page of the documentation shows. */
@@ -21,7 +21,9 @@ export async function documentedValues(): Promise<DocumentedValues[]> {
   for (const page of pages.sort()) {
     const markdown = await Deno.readTextFile(`${PROJECT}/${page}`);
     for (const [, text = ""] of markdown.matchAll(/^```yaml\n(.*?)^```$/gms)) {
-      const members = Object.keys(parse(text) as Record<string, unknown>);
+      const members = parseAllDocuments(text).flatMap((document) =>
+        Object.keys(document.toJS() as Record<string, unknown>)
+      );
       if (members.some((member) => OTHER_FILES.includes(member))) continue;
       found.push({ page, name: /^# (\S+\.yaml)$/m.exec(text)?.[1] ?? "", text });
     }

@@ -1,6 +1,8 @@
+import { parse } from "yaml";
 import { CHART } from "../harness/kubernetes/helm.ts";
 import type { ControlPlane } from "../harness/kubernetes/control_plane.ts";
 import type { KubernetesObject } from "../harness/kubernetes/api.ts";
+import { until } from "../harness/until.ts";
 import { PROJECT } from "../harness/project.ts";
 
 /** The ways to get at the Talos API, each with the values file that chooses it. */
@@ -46,9 +48,18 @@ export async function loadTalosCrd(controlPlane: ControlPlane): Promise<void> {
 }
 
 async function loadCrd(controlPlane: ControlPlane, file: string): Promise<void> {
+  const text = await Deno.readTextFile(file);
   // On the server's side: some are too long for the annotation of the other way.
-  await controlPlane.apply(await Deno.readTextFile(file));
-  await controlPlane.kubectl([
-    ...["wait", "--for=condition=Established", "--timeout=60s", `--filename=${file}`],
-  ]);
+  await controlPlane.apply(text);
+  const { metadata: { name } } = parse(text) as KubernetesObject;
+  const path = `/apis/apiextensions.k8s.io/v1/customresourcedefinitions/${name}`;
+  // kubectl wait fails on one that has no conditions yet.
+  await until(`${name} can be used`, async () => {
+    const crd = await controlPlane.api.get(path);
+    const { conditions } = (crd?.["status"] ?? {}) as {
+      readonly conditions?: readonly { readonly type: string; readonly status: string }[] | null;
+    };
+    return conditions?.some(({ type, status }) => type === "Established" && status === "True") ||
+      undefined;
+  });
 }

@@ -8,7 +8,9 @@ import { registerGitOpsTests } from "./gitops.ts";
 import { registerLifeCycleTests } from "./life_cycle.ts";
 import { registerManifestTests } from "./manifests.ts";
 import { registerMixedNodeTests } from "./mixed_nodes.ts";
+import { registerPodTypesTest } from "./pod_types.ts";
 import { registerSchedulingTests } from "./scheduling.ts";
+import { registerValuesFuzzTest } from "./values_fuzz.ts";
 import { registerWarningTests } from "./warnings.ts";
 
 let controlPlane: ControlPlane | undefined;
@@ -32,8 +34,10 @@ function cluster(): ControlPlane {
 registerDryRunTests(cluster);
 registerGitOpsTests(cluster);
 registerLifeCycleTests(cluster);
+registerPodTypesTest(cluster);
 registerSchedulingTests(cluster);
 registerMixedNodeTests(cluster);
+registerValuesFuzzTest(cluster);
 registerWarningTests(cluster);
 registerManifestTests(cluster);
 registerEventTests(cluster);
