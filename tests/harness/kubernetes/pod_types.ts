@@ -31,7 +31,10 @@ const SCALARS: Readonly<Record<string, TypeSchema>> = {
     type: ["string", "number"],
     pattern: "^[+-]?([0-9]+\\.?[0-9]*|\\.[0-9]+)([KMGTPE]i|[numkMGTPE]|[eE][+-]?[0-9]+)?$",
   },
-  [`${TYPE_PREFIX}apimachinery.pkg.util.intstr.IntOrString`]: { type: ["string", "integer"] },
+  [`${TYPE_PREFIX}apimachinery.pkg.util.intstr.IntOrString`]: {
+    type: ["string", "integer"],
+    maximum: 2 ** 31 - 1,
+  },
 };
 
 /** A toleration without a key is one of all taints. */
@@ -52,8 +55,12 @@ const QUANTITIES: TypeSchema = {
   additionalProperties: false,
 };
 
+/** Of a user or a group. */
+const USER_ID: TypeSchema = { minimum: 0, maximum: 2 ** 31 - 1 };
+
 /** What the API server asks of fields, and its description does not tell: by type and field. */
 const RULES: Readonly<Record<string, Readonly<Record<string, TypeSchema>>>> = {
+  ConfigMapEnvSource: { name: { minLength: 1 } },
   Container: { name: { pattern: "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", maxLength: 63 } },
   EnvVar: { name: { pattern: "^[ -<>-~]+$" } },
   NodeSelectorRequirement: {
@@ -64,12 +71,13 @@ const RULES: Readonly<Record<string, Readonly<Record<string, TypeSchema>>>> = {
     requests: QUANTITIES,
   },
   SeccompProfile: { type: { enum: ["Localhost", "RuntimeDefault", "Unconfined"] } },
+  SecretEnvSource: { name: { minLength: 1 } },
   SecurityContext: {
     procMount: { enum: ["Default", "Unmasked"] },
-    runAsGroup: { minimum: 0 },
-    runAsUser: { minimum: 0 },
+    runAsGroup: USER_ID,
+    runAsUser: USER_ID,
   },
-  PodSecurityContext: { runAsGroup: { minimum: 0 }, runAsUser: { minimum: 0 } },
+  PodSecurityContext: { runAsGroup: USER_ID, runAsUser: USER_ID },
   Toleration: {
     effect: { enum: ["", "NoSchedule", "PreferNoSchedule", "NoExecute"] },
     operator: { enum: ["", "Exists", "Equal", "Gt", "Lt"] },
@@ -112,8 +120,9 @@ function withRules(schema: TypeSchema, rules: Readonly<Record<string, TypeSchema
 
 function schemaOf(published: PublishedType, refer: (name: string) => void): TypeSchema {
   // A reference with a default beside it is the only one of an allOf.
-  const { $ref, type, properties, required, items, additionalProperties } = published.allOf?.[0] ??
-    published;
+  const { $ref, type, format, properties, required, items, additionalProperties } =
+    published.allOf?.[0] ??
+      published;
   if ($ref !== undefined) {
     const name = $ref.replace("#/components/schemas/", "");
     refer(name);
@@ -122,6 +131,7 @@ function schemaOf(published: PublishedType, refer: (name: string) => void): Type
   const members = Object.entries(properties ?? {});
   return {
     type,
+    ...(format === "int32" ? { maximum: 2 ** 31 - 1 } : {}),
     ...(members.length === 0 ? {} : {
       properties: Object.fromEntries(
         members.map(([name, member]) => [name, schemaOf(member, refer)]),
