@@ -13,7 +13,7 @@ const PROGRAMS_BYTES = 64 * MEBIBYTE;
 const REQUEST_TOKENS = 2 * MEBIBYTE;
 /**
  * A token takes up to 64 bytes once it is parsed, and V8 lets as much garbage gather as is in use. A name in an object
- * costs most time: as many as fit, 16,000 of them where memory is limited to 64 MiB, are read in 10 to 15 ms.
+ * costs most time: as many as fit, 16,000 of them where memory is limited to 64 MiB, are read in some 15 ms.
  */
 const BYTES_A_TOKEN = 512;
 
