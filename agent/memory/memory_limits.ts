@@ -12,8 +12,8 @@ const STREAM_BYTES = 16 * MEBIBYTE;
 const PROGRAMS_BYTES = 64 * MEBIBYTE;
 const REQUEST_TOKENS = 2 * MEBIBYTE;
 /**
- * A token takes up to 64 bytes once it is parsed, and V8 lets as much garbage gather as is in use. A name in an object
- * costs most time: as many as fit, 16,000 of them where memory is limited to 64 MiB, are read in some 15 ms.
+ * A token takes up to 64 bytes once it is parsed, and V8 lets as much garbage gather as is in use. It also
+ * bounds how long a message of many values takes, which is read in one go where memory is limited.
  */
 const BYTES_A_TOKEN = 512;
 

@@ -82,14 +82,6 @@ root, labels.
 {{- end -}}
 {{- end -}}
 
-{{/* A quantity as Kubernetes reads it, as a number: 10m, 64Mi, 1e3. */}}
-{{- define "qga.quantity" -}}
-{{- $text := include "qga.text" . -}}
-{{- $factors := dict "n" 1e-9 "u" 1e-6 "m" 1e-3 "" 1.0 "k" 1e3 "M" 1e6 "G" 1e9 "T" 1e12 "P" 1e15 "E" 1e18 "Ki" 1024.0 "Mi" 1048576.0 "Gi" 1073741824.0 "Ti" 1099511627776.0 "Pi" 1125899906842624.0 "Ei" 1152921504606846976.0 -}}
-{{- $unit := regexFind "([KMGTPE]i|[numkMGTPE])$" $text -}}
-{{- mulf (trimSuffix $unit $text | float64) (get $factors $unit) -}}
-{{- end -}}
-
 {{/* A value as text: a whole number as it was written. Helm has it as a float, which would become 2.02601e+13. */}}
 {{- define "qga.text" -}}
 {{- if and (kindIs "float64" .) (eq (floor .) .) }}{{ printf "%.0f" . }}{{ else }}{{ toString . }}{{ end -}}
@@ -265,4 +257,12 @@ annotations:
 {{- $seconds = addf $seconds $number -}}
 {{- end -}}
 {{- ceil $seconds | int -}}
+{{- end -}}
+
+{{/* A quantity as Kubernetes reads it, as a number: 10m, 64Mi, 1e3. */}}
+{{- define "qga.quantity" -}}
+{{- $text := include "qga.text" . -}}
+{{- $factors := dict "n" 1e-9 "u" 1e-6 "m" 1e-3 "" 1.0 "k" 1e3 "M" 1e6 "G" 1e9 "T" 1e12 "P" 1e15 "E" 1e18 "Ki" 1024.0 "Mi" 1048576.0 "Gi" 1073741824.0 "Ti" 1099511627776.0 "Pi" 1125899906842624.0 "Ei" 1152921504606846976.0 -}}
+{{- $unit := regexFind "([KMGTPE]i|[numkMGTPE])$" $text -}}
+{{- mulf (trimSuffix $unit $text | float64) (get $factors $unit) -}}
 {{- end -}}

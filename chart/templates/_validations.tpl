@@ -155,7 +155,30 @@ logfile: "the pod's log would be empty, and its file system is read-only: leave 
 {{- end -}}
 {{- end -}}
 
+{{/* Fields that the chart sets, and the value that says how; empty where none does. */}}
+{{- define "qga.validateExtraPodSpec" -}}
+{{- $owned := dict
+  "automountServiceAccountToken" "events.enabled"
+  "containers" "sidecars"
+  "enableServiceLinks" ""
+  "restartPolicy" ""
+  "securityContext" "podSecurityContext"
+  "serviceAccountName" "serviceAccount.name"
+  "volumes" "extraVolumes"
+-}}
+{{- range $name := list "affinity" "dnsConfig" "dnsPolicy" "hostNetwork" "imagePullSecrets" "initContainers" "nodeSelector" "priorityClassName" "runtimeClassName" "terminationGracePeriodSeconds" "tolerations" -}}
+  {{- $_ := set $owned $name $name -}}
+{{- end -}}
+{{- range $name, $value := .Values.extraPodSpec -}}
+  {{- if hasKey $owned $name -}}
+    {{- $instead := get $owned $name -}}
+    {{- fail (printf "extraPodSpec.%s: the chart sets this field by itself: leave it out%s." $name (empty $instead | ternary "" (printf ", and set %s instead" $instead))) -}}
+  {{- end -}}
+{{- end -}}
+{{- end -}}
+
 {{- define "qga.validatePod" -}}
+{{- include "qga.validateExtraPodSpec" . -}}
 {{- include "qga.validateMounts" . -}}
 {{- include "qga.validateResources" (dict "name" "resources" "resources" .Values.resources) -}}
 {{- with .Values.freeze.guard.resources -}}
@@ -175,23 +198,6 @@ logfile: "the pod's log would be empty, and its file system is read-only: leave 
 {{- end -}}
 {{- if and (eq .Values.dnsPolicy "None") (not (.Values.dnsConfig | default dict).nameservers) -}}
   {{- fail "dnsPolicy is None, and dnsConfig.nameservers is empty: Kubernetes refuses that. Set dnsConfig.nameservers, or leave dnsPolicy empty." -}}
-{{- end -}}
-{{- $owned := dict
-  "containers" "sidecars"
-  "volumes" "extraVolumes"
-  "securityContext" "podSecurityContext"
-  "serviceAccountName" "serviceAccount.name"
-  "automountServiceAccountToken" "events.enabled"
-  "restartPolicy" "nothing"
-  "enableServiceLinks" "nothing"
--}}
-{{- range $name := list "affinity" "dnsConfig" "dnsPolicy" "hostNetwork" "imagePullSecrets" "initContainers" "nodeSelector" "priorityClassName" "runtimeClassName" "terminationGracePeriodSeconds" "tolerations" -}}
-  {{- $_ := set $owned $name $name -}}
-{{- end -}}
-{{- range $name, $value := .Values.extraPodSpec -}}
-  {{- with get $owned $name -}}
-    {{- fail (printf "extraPodSpec.%s: the chart sets this field by itself: leave it out%s." $name (eq . "nothing" | ternary "" (printf ", and set %s instead" .))) -}}
-  {{- end -}}
 {{- end -}}
 {{- range $name, $value := .Values.podLabels -}}
   {{- if has $name (list "app.kubernetes.io/name" "app.kubernetes.io/instance") -}}

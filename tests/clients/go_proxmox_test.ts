@@ -1,8 +1,8 @@
 import { deepEqual, equal, match, ok } from "node:assert/strict";
 import { runCommand, succeeded } from "../harness/command.ts";
+import { buildGoProgram } from "../harness/go_program.ts";
 import { parseExactJson } from "../harness/exact_json.ts";
 import { startOnFixtureNode } from "../harness/fixtures/node.ts";
-import { PROJECT } from "../harness/project.ts";
 import type { RunningAgent } from "../harness/running_agent.ts";
 import { TemporaryDirectory } from "../harness/temporary_directory.ts";
 import { until } from "../harness/until.ts";
@@ -24,19 +24,7 @@ let directory: TemporaryDirectory;
 
 Deno.test.beforeAll(async () => {
   directory = await TemporaryDirectory.create();
-  const source = `${PROJECT}/tests/clients/go_proxmox`;
-  const build = await runCommand("go", ["-C", source, "build", "-o", program(), "."], {
-    env: {
-      PATH: `${PROJECT}/.tools/go/bin:${Deno.env.get("PATH") ?? ""}`,
-      GOFLAGS: "-mod=readonly -buildvcs=false",
-      GOTOOLCHAIN: "local",
-      // scripts/bootstrap has fetched the modules.
-      GOPROXY: "off",
-      GOWORK: "off",
-      CGO_ENABLED: "0",
-    },
-  });
-  succeeded("go build", build);
+  await buildGoProgram("tests/clients/go_proxmox", program());
 });
 
 Deno.test.afterAll(async () => {

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { parse, stringify } from "yaml";
 import type { ControlPlane } from "../harness/kubernetes/control_plane.ts";
+import { randomNumbers } from "../harness/random.ts";
 import {
   CHART,
   modeName,
@@ -56,17 +57,6 @@ interface Mutation {
   readonly values: unknown;
 }
 
-/** Numbers of 32 bits that follow from a seed (mulberry32). */
-function randomNumbers(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return (mixed ^ (mixed >>> 14)) >>> 0;
-  };
-}
-
 function* paths(value: unknown, path: Path = []): Generator<Path> {
   if (path.length > 0) yield path;
   if (typeof value !== "object" || value === null) return;
@@ -100,7 +90,7 @@ function isMap(value: unknown): value is Readonly<Record<string, unknown>> {
 async function mutations(): Promise<readonly Mutation[]> {
   const random = randomNumbers(SEED);
   const pick = <T>(list: readonly T[]): T => {
-    const picked = list[random() % list.length];
+    const picked = list[Math.floor(random() * list.length)];
     if (picked === undefined) throw new Error("nothing to pick from");
     return picked;
   };
@@ -116,7 +106,7 @@ async function mutations(): Promise<readonly Mutation[]> {
   return Array.from({ length: MUTATIONS }, () => {
     const { name, values, all } = pick(bases);
     const path = pick(all);
-    const misspelt = random() % 8 === 0;
+    const misspelt = random() < 1 / 8;
     const at = misspelt ? [...path.slice(0, -1), `${path.at(-1)}x`] : path;
     const put = pick(REPLACEMENTS);
     return { base: name, path: at, put, values: withValue(values, at, put) };

@@ -1,6 +1,6 @@
 import { equal, match } from "node:assert/strict";
 import { runCommand, succeeded } from "../harness/command.ts";
-import { PROJECT } from "../harness/project.ts";
+import { buildGoProgram } from "../harness/go_program.ts";
 import { TemporaryDirectory } from "../harness/temporary_directory.ts";
 import { renderDashboard } from "./chart_content.ts";
 
@@ -8,19 +8,7 @@ let directory: TemporaryDirectory;
 
 Deno.test.beforeAll(async () => {
   directory = await TemporaryDirectory.create();
-  const source = `${PROJECT}/tests/monitoring/grafana_schema`;
-  const build = await runCommand("go", ["-C", source, "build", "-o", program(), "."], {
-    env: {
-      PATH: `${PROJECT}/.tools/go/bin:${Deno.env.get("PATH") ?? ""}`,
-      GOFLAGS: "-mod=readonly -buildvcs=false",
-      GOTOOLCHAIN: "local",
-      // scripts/bootstrap has fetched the module.
-      GOPROXY: "off",
-      GOWORK: "off",
-      CGO_ENABLED: "0",
-    },
-  });
-  succeeded("go build", build);
+  await buildGoProgram("tests/monitoring/grafana_schema", program());
 });
 
 Deno.test.afterAll(async () => {
