@@ -1,5 +1,6 @@
 // Measures agents in the namespaces in which it runs, which it fills; see `scaleRows`.
 import { freePort } from "../tests/harness/free_port.ts";
+import { MemoryCgroup } from "../tests/memory/memory_cgroup.ts";
 import { TemporaryDirectory } from "../tests/harness/temporary_directory.ts";
 import { BlockingClient } from "./blocking_client.ts";
 import type { Exchange } from "./exchange_worker.ts";
@@ -14,13 +15,28 @@ const COMMANDS = [
   ["guest-network-get-route", "2,000 routes"],
 ] as const;
 const MEBIBYTE = 1024 * 1024;
-/** Each is read whole; the first is refused, the second comes back. */
+/** The chart's limit, which decides how much of a request is taken. */
+const LIMIT_MIB = 64;
+const manyOf = (count: number, text: (index: number) => string) =>
+  Array.from({ length: count }, (_, index) => text(index)).join();
+/** Each is read whole: the arguments of a ping are refused, an id comes back. */
 const LARGE_REQUESTS = [
   [
     "7 MiB full of escapes",
     `{"execute":"guest-ping","arguments":{"text":"${"\\n\\u00e9x".repeat(7 * MEBIBYTE / 9)}"}}\n`,
   ],
   ["7 MiB as an id", `{"execute":"guest-ping","id":"${"x".repeat(7 * MEBIBYTE)}"}\n`],
+  [
+    "8,000 names",
+    `{"execute":"guest-ping","arguments":{${manyOf(8_000, (index) => `"name${index}":1`)}}}\n`,
+  ],
+  ["16,000 numbers as an id", `{"execute":"guest-ping","id":[${manyOf(16_000, String)}]}\n`],
+  [
+    "3,000 memory blocks that there are not",
+    `{"execute":"guest-set-memory-blocks","arguments":{"mem-blks":[${
+      manyOf(3_000, (index) => `{"phys-index":${1_000_000 + index},"online":true}`)
+    }]}}\n`,
+  ],
 ] as const;
 const ROUNDS = 60;
 const LOOP_ROUNDS = 9;
@@ -32,8 +48,12 @@ async function run(program: string, ...programArguments: string[]): Promise<void
 }
 
 /** Starts one, and waits until it listens. */
-async function start(program: string, options: readonly string[] = []): Promise<LocalAgent> {
-  const agent = await LocalAgent.start(program, options);
+async function start(
+  program: string,
+  options: readonly string[] = [],
+  environment: Readonly<Record<string, string>> = {},
+): Promise<LocalAgent> {
+  const agent = await LocalAgent.start(program, options, environment);
   using client = await RawClient.connect(agent.socket);
   await client.firstSync();
   return agent;
@@ -108,7 +128,11 @@ async function measure(ours: string, peer: string): Promise<readonly Row[]> {
   await using ourAgent = await start(ours);
   await using peerAgent = await start(peer);
   const address = `127.0.0.1:${freePort()}`;
-  await using watchedAgent = await start(ours, ["--listen-address", address]);
+  using cgroup = MemoryCgroup.create(LIMIT_MIB);
+  await using watchedAgent = await start("bench/in_cgroup", ["--listen-address", address], {
+    AGENT: ours,
+    CGROUP_PROCS: cgroup.procs,
+  });
   const url = `http://${address}/livez`;
   await httpReady(url);
   using ourClient = new BlockingClient(ourAgent.socket);

@@ -7,6 +7,7 @@ import { GuardLock } from "../freeze/guard_lock.ts";
 import { LastFreezeFile } from "../freeze/last_freeze.ts";
 import { DirectoryWatch } from "../linux/directory_watch.ts";
 import { Host } from "../host/host.ts";
+import { useNoHugePages } from "../linux/huge_pages.ts";
 import { KernelFiles } from "../linux/kernel_files.ts";
 import { Libc, LibcError } from "../linux/libc.ts";
 import { readMonotonicClock } from "../linux/monotonic_clock.ts";
@@ -37,6 +38,7 @@ export async function guard(words: readonly string[]): Promise<number> {
   const [operand] = commandLine.operands;
   if (operand !== undefined) throw new ConfigError(`guard takes no arguments, found ${operand}`);
   using libc = new Libc();
+  useNoHugePages(libc);
   const files = new KernelFiles(libc);
   const config = await loadProcessConfig(commandLine, files);
   for (const name of ["run", "net", "import"] as const) Deno.permissions.revokeSync({ name });

@@ -1,6 +1,7 @@
 import { messageOf } from "../fault.ts";
 import { ConfigError } from "../config/config_error.ts";
 import { readOtherMachine } from "../host/other_machine.ts";
+import { useNoHugePages } from "../linux/huge_pages.ts";
 import { KernelFiles } from "../linux/kernel_files.ts";
 import { Libc } from "../linux/libc.ts";
 import { readMemoryLimit } from "../linux/memory_cgroup.ts";
@@ -40,6 +41,7 @@ export async function run(words: readonly string[]): Promise<number> {
     );
   }
   using libc = new Libc();
+  useNoHugePages(libc);
   const files = new KernelFiles(libc);
   const config = await loadProcessConfig(commandLine, files);
   if ([config.blockRpcs, config.allowRpcs].some((list) => list?.includes("help"))) {

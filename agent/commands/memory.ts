@@ -16,7 +16,9 @@ import {
   unsignedInteger,
 } from "../protocol/argument_type.ts";
 import { defineCommand } from "../protocol/command.ts";
+import type { JsonObject } from "../protocol/json_value.ts";
 import { QapiError } from "../protocol/qapi_error.ts";
+import { inTurns, type Steps } from "../steps.ts";
 import type { CommandContext } from "./context.ts";
 
 const MEMORY_BLOCK = struct("GuestMemoryBlock", {
@@ -24,6 +26,9 @@ const MEMORY_BLOCK = struct("GuestMemoryBlock", {
   online: required(boolean()),
   "can-offline": optional(boolean()),
 });
+
+/** Blocks that are switched before others have a turn; each takes a few system calls. */
+const BLOCKS_A_TURN = 64;
 
 /** QAPI GuestMemoryBlockResponseType, and the error number of what has failed. */
 type BlockResponse =
@@ -63,11 +68,7 @@ export const guestSetMemoryBlocks = defineCommand(
     reply: "value",
     family: "set",
   },
-  ({ "mem-blks": blocks }, { host }: CommandContext) =>
-    blocks.map(({ "phys-index": index, online }) => ({
-      "phys-index": index,
-      ...setMemoryBlock(host, index, online),
-    })),
+  ({ "mem-blks": blocks }, { host }: CommandContext) => inTurns(setMemoryBlocks(host, blocks)),
 );
 
 /** QAPI guest-get-memory-block-info. */
@@ -81,6 +82,18 @@ export const guestGetMemoryBlockInfo = defineCommand({
 }, (_values, { host }: CommandContext) => ({
   size: readMemoryBlockSize(host),
 }));
+
+function* setMemoryBlocks(
+  host: Host,
+  blocks: readonly { readonly "phys-index": bigint; readonly online: boolean }[],
+): Steps<JsonObject[]> {
+  const responses: JsonObject[] = [];
+  for (const { "phys-index": index, online } of blocks) {
+    responses.push({ "phys-index": index, ...setMemoryBlock(host, index, online) });
+    if (responses.length % BLOCKS_A_TURN === 0) yield;
+  }
+  return responses;
+}
 
 function setMemoryBlock(host: Host, index: bigint, online: boolean): BlockResponse {
   if (!hasMemoryBlocks(host)) {

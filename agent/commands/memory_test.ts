@@ -19,9 +19,9 @@ async function fourBlocks(): Promise<FixtureHost> {
   });
 }
 
-function set(host: FixtureHost, index: bigint, online: boolean): unknown {
+async function set(host: FixtureHost, index: bigint, online: boolean): Promise<unknown> {
   const blocks = [{ "phys-index": index, online }];
-  return guestSetMemoryBlocks.execute({ "mem-blks": blocks }, host.context);
+  return await guestSetMemoryBlocks.execute({ "mem-blks": blocks }, host.context);
 }
 
 Deno.test("memory blocks come by number, with the size of all", async () => {
@@ -43,7 +43,7 @@ Deno.test("a kernel without memory hotplug has no blocks, and can switch none", 
     () => guestGetMemoryBlockInfo.execute({}, host.context),
     { message: `open("${path}"): No such file or directory` },
   );
-  assert.deepEqual(set(host, 0n, true), [
+  assert.deepEqual(await set(host, 0n, true), [
     { "phys-index": 0n, response: "operation-not-supported", "error-code": 2 },
   ]);
   await host.plant({ [`${MEMORY}/probe`]: "" });
@@ -62,7 +62,7 @@ Deno.test("each block is switched by itself and has its own response", async () 
     { "phys-index": 0n, online: false },
     { "phys-index": 3n, online: true, "can-offline": true },
   ];
-  assert.deepEqual(guestSetMemoryBlocks.execute({ "mem-blks": blocks }, host.context), [
+  assert.deepEqual(await guestSetMemoryBlocks.execute({ "mem-blks": blocks }, host.context), [
     { "phys-index": 2n ** 64n - 1n, response: "not-found", "error-code": 2 },
     { "phys-index": 10n, response: "success" },
     { "phys-index": 0n, response: "success" },
@@ -73,14 +73,30 @@ Deno.test("each block is switched by itself and has its own response", async () 
   assert.match(await host.read(`${MEMORY}/memory3/state`), /^online/);
 });
 
+Deno.test("of more blocks than a turn has, each has its response", async () => {
+  await using host = await fourBlocks();
+  const blocks = Array.from(
+    { length: 200 },
+    (_, index) => ({ "phys-index": BigInt(1000 + index), online: true }),
+  );
+  assert.deepEqual(
+    await guestSetMemoryBlocks.execute({ "mem-blks": blocks }, host.context),
+    blocks.map(({ "phys-index": index }) => ({
+      "phys-index": index,
+      response: "not-found",
+      "error-code": 2,
+    })),
+  );
+});
+
 Deno.test("a block that the kernel cannot free is a failed operation", async () => {
   await using host = await fourBlocks();
   const busy = () => {
     throw new LibcError("write state", Errno.EBUSY, "Device or resource busy");
   };
   Object.defineProperty(host.context.host.files, "writeText", { value: busy });
-  assert.deepEqual(set(host, 10n, false), [
+  assert.deepEqual(await set(host, 10n, false), [
     { "phys-index": 10n, response: "operation-failed", "error-code": 16 },
   ]);
-  assert.deepEqual(set(host, 10n, true), [{ "phys-index": 10n, response: "success" }]);
+  assert.deepEqual(await set(host, 10n, true), [{ "phys-index": 10n, response: "success" }]);
 });

@@ -23,16 +23,14 @@ const LATE = Symbol("the command takes long");
 const ABANDONED = Symbol("the client does not wait any more");
 
 /**
- * So long parts of a long string are read, or pieces of a reply sent, before others have a turn: a request over
- * HTTP takes three or four of them.
+ * So long a message is read, or pieces of a reply are sent, before others have a turn: a request over HTTP takes
+ * three or four of them.
  */
 const TURN_MS = 2;
-/**
- * Where memory allows so many JSON tokens at most, 64 MiB for one, a message of many values is read in one go: in a
- * turn V8 begins to look for garbage, and keeps all that is made until it is done, 30 MiB of an object with
- * 30,000 members. Where it allows more there is also room for that.
- */
-const TOKENS_AT_ONCE = 64 * 1024;
+/** Garbage of messages that may gather, in bytes, before it is collected, which is one turn of some ten milliseconds. */
+const MOST_GARBAGE_BYTES = 6 * 1024 * 1024;
+/** Bytes, and so JSON tokens at most, that are read between two looks at the clock. */
+const BYTES_AT_ONCE = 4 * 1024;
 
 /**
  * Serves a channel until it is disposed of: one session after the other, one request after the other,
@@ -53,20 +51,21 @@ export async function serve<Context>(
   const serveNext = async (
     input: SessionInput<Context>,
     session: Session,
-  ): Promise<"garbage" | "clean"> => {
+  ): Promise<number> => {
     const received = input.take();
     if (received === undefined) {
       await input.read();
-      return "clean";
+      return 0;
     }
     const reply = await requests.run(received, input);
-    if (reply === ABANDONED) return "clean";
+    if (reply === ABANDONED) return 0;
     if (reply !== undefined) {
       const bytes = await send(reply, session, log);
       if (bytes > 0) publish({ kind: "sent", bytes });
     }
-    return releaseMessage(received.message) ? "garbage" : "clean";
+    return releaseMessage(received.message);
   };
+  let garbageBytes = 0;
   for await (const session of channel.sessions()) {
     const path = session.client;
     log.debug("client connected", { client: path });
@@ -74,7 +73,9 @@ export async function serve<Context>(
     const input = new SessionInput(session, dispatcher, publish, limits);
     while (!input.ended || input.waiting > 0) {
       // What it has read and told is not referred to any more here, so it can be cleaned up.
-      if (await serveNext(input, session) === "clean") continue;
+      garbageBytes += await serveNext(input, session);
+      if (garbageBytes < MOST_GARBAGE_BYTES) continue;
+      garbageBytes = 0;
       await nextTurn();
       collectGarbage();
     }
@@ -118,7 +119,6 @@ class SessionInput<Context> {
   readonly #dispatcher: Dispatcher<Context>;
   readonly #received: Received<Context>[] = [];
   #reading: Promise<number> | undefined;
-  readonly #givesTurns: boolean;
   #turnMs = 0;
 
   constructor(
@@ -130,7 +130,6 @@ class SessionInput<Context> {
     this.#dispatcher = dispatcher;
     this.client = session.client;
     this.#stream = new JsonMessageStream(limits);
-    this.#givesTurns = limits.tokenCount > TOKENS_AT_ONCE;
     this.#session = session;
     this.#publish = publish;
   }
@@ -171,17 +170,21 @@ class SessionInput<Context> {
     }
     const { length } = bytes;
     this.#publish({ kind: "received", bytes: length });
+    for (let start = 0; start < length; start += BYTES_AT_ONCE) {
+      await this.#take(bytes.subarray(start, start + BYTES_AT_ONCE));
+    }
+    return length;
+  }
+
+  async #take(bytes: Uint8Array): Promise<void> {
     const start = performance.now();
     for (const message of this.#stream.feed(bytes)) {
       this.#received.push({ message, request: this.#dispatcher.parse(message) });
     }
-    const isLong = this.#stream.isInLongString || (this.#givesTurns && this.#stream.isInMessage);
-    this.#turnMs = isLong ? this.#turnMs + performance.now() - start : 0;
-    if (this.#turnMs >= TURN_MS) {
-      this.#turnMs = 0;
-      await nextTurn();
-    }
-    return length;
+    this.#turnMs += performance.now() - start;
+    if (this.#turnMs < TURN_MS) return;
+    this.#turnMs = 0;
+    await nextTurn();
   }
 }
 

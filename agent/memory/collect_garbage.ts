@@ -1,7 +1,5 @@
 /** What V8 offers with `--expose-gc`, which scripts/compile sets. */
-type Collect = (
-  options: { type: "major"; execution: "sync"; flavor: "last-resort" },
-) => void;
+type Collect = (options: { type: "major"; execution: "sync" }) => void;
 
 /**
  * Gives memory back that JavaScript does not use any more, which takes some ten milliseconds. By itself V8
@@ -13,6 +11,5 @@ export function collectGarbage(): void {
   // The last text that an expression has matched is kept, and what it is a part of.
   /^/.test("");
   const { gc } = globalThis as { gc?: Collect };
-  // A plain collection keeps pages, and what was made while one was under way.
-  gc?.({ type: "major", execution: "sync", flavor: "last-resort" });
+  gc?.({ type: "major", execution: "sync" });
 }

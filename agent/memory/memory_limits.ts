@@ -13,9 +13,9 @@ const PROGRAMS_BYTES = 64 * MEBIBYTE;
 const REQUEST_TOKENS = 2 * MEBIBYTE;
 /**
  * A token takes up to 64 bytes once it is parsed, and V8 lets as much garbage gather as is in use. It also
- * bounds how long a message of many values takes, which is read in one go where memory is limited.
+ * bounds how long the arguments of a command take to check, which is done in one go.
  */
-const BYTES_A_TOKEN = 512;
+const BYTES_A_TOKEN = 1024;
 
 /** How much of clients' data the agent holds at most. */
 export interface MemoryLimits {

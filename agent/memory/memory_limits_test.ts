@@ -13,7 +13,7 @@ Deno.test("without a limit, or with a high one, QEMU's bounds hold", () => {
     reason: undefined,
   };
   // The last is what version 1 says for no limit.
-  for (const limit of [undefined, 2048 * MEBIBYTE, 0x7ffffffffffff000]) {
+  for (const limit of [undefined, 4096 * MEBIBYTE, 0x7ffffffffffff000]) {
     deepEqual(memoryLimits(limit), expected, String(limit));
   }
 });
@@ -21,7 +21,7 @@ Deno.test("without a limit, or with a high one, QEMU's bounds hold", () => {
 Deno.test("in 64 MiB everything has its share, and the reason names the limit", () => {
   deepEqual(memoryLimits(64 * MEBIBYTE), {
     requestBytes: 8 * MEBIBYTE,
-    requestTokens: 64 * 1024,
+    requestTokens: 32 * 1024,
     readBytes: 8 * MEBIBYTE,
     streamBytes: 4 * MEBIBYTE,
     programsBytes: 8 * MEBIBYTE,
@@ -35,6 +35,29 @@ Deno.test("whatever the limit is, its data fit beside the agent, and a request o
     ok(requestBytes >= MEBIBYTE && readBytes >= MEBIBYTE && streamBytes >= MEBIBYTE / 2);
     if (limit > 36) ok(3 * requestBytes + programsBytes <= (limit - 32) * MEBIBYTE);
   }
+});
+
+Deno.test("README's table of limits is what the agent takes", async () => {
+  const readme = await Deno.readTextFile("README.md");
+  const rows = readme.matchAll(/^ *\| (\d+ MiB|none) +\|(.* MiB.*)\|$/gm);
+  const documented = Array.from(rows, ([, limit, cells = ""]) => [
+    limit,
+    ...cells.split("|").map((cell) => cell.trim()),
+  ]);
+  deepEqual(
+    documented,
+    [48, 64, 128, undefined].map((limit) => {
+      const limits = memoryLimits(limit === undefined ? undefined : limit * MEBIBYTE);
+      return [
+        limit === undefined ? "none" : `${limit} MiB`,
+        inMebibytes(limits.requestBytes),
+        limits.requestTokens.toLocaleString("en"),
+        inMebibytes(limits.readBytes),
+        inMebibytes(limits.programsBytes),
+        inMebibytes(limits.streamBytes),
+      ];
+    }),
+  );
 });
 
 Deno.test("sizes are told in MiB", () => {

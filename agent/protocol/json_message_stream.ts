@@ -13,8 +13,8 @@ export type JsonMessage =
 
 /** What a message leaves behind; members are left out of one that leaves little. */
 interface MessageMemory {
-  /** Set when reading it has left some megabytes of garbage to V8. */
-  readonly isLarge?: true;
+  /** Garbage that reading it has left to V8, in bytes, where it is worth counting. */
+  readonly garbageBytes?: number;
   /** Its long strings, whose memory must be given back. */
   readonly longStrings?: readonly LongString[];
 }
@@ -22,15 +22,15 @@ interface MessageMemory {
 /**
  * Gives the memory of a message's long strings back, once nothing is done with it any more.
  *
- * @returns whether megabytes are left that only a garbage collection gives back
+ * @returns how many bytes are left that only a garbage collection gives back, about
  */
-export function releaseMessage({ isLarge, longStrings }: JsonMessage): boolean {
+export function releaseMessage({ garbageBytes = 0, longStrings }: JsonMessage): number {
   let decoded = 0;
   for (const string of longStrings ?? []) {
     if (string.wasDecoded) decoded += string.length;
     string[Symbol.dispose]();
   }
-  return isLarge === true || decoded >= LARGE;
+  return garbageBytes + decoded;
 }
 
 /** Bounds of one message; QEMU's are the default. */
@@ -59,8 +59,8 @@ interface StringInParts {
   readonly start: string;
 }
 
-/** From as many bytes on a message is large, and so much a token counts for the memory that it takes. */
-const LARGE = 2 * 1024 * 1024;
+/** From as many bytes on garbage counts, and so much a token makes. */
+const LEAST_GARBAGE = 64 * 1024;
 const TOKEN_BYTES = 64;
 const diagnostic = new TextDecoder("utf-8", { ignoreBOM: true });
 
@@ -205,10 +205,10 @@ export class JsonMessageStream implements TokenSink {
   #withMemory(message: JsonMessage): JsonMessage {
     const size = this.#tokenBytes - this.#longStringBytes + TOKEN_BYTES * this.#tokenCount;
     const { longStrings } = this.#builder;
-    if (size < LARGE && longStrings.length === 0) return message;
+    if (size < LEAST_GARBAGE && longStrings.length === 0) return message;
     return {
       ...message,
-      ...(size >= LARGE ? { isLarge: true } : {}),
+      ...(size >= LEAST_GARBAGE ? { garbageBytes: size } : {}),
       ...(longStrings.length > 0 ? { longStrings } : {}),
     };
   }

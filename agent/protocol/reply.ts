@@ -14,6 +14,9 @@ export type Reply = Uint8Array | AsyncGenerator<Uint8Array, void, void>;
 /** A string of the request up to this length is written in one go. */
 const SHORT_STRING = 1024;
 
+/** Texts of which a piece is made at most: each is a value or what stands between two, and takes its time. */
+const TEXTS_A_PIECE = 1024;
+
 const encoder = new TextEncoder();
 
 /**
@@ -104,12 +107,15 @@ function* encoded(
 ): Generator<Uint8Array, void, undefined> {
   const piece = new Uint8Array(2 * LONGEST_PIECE);
   let length = 0;
+  let count = 0;
   for (const each of texts) {
     for (const text of each) {
-      if (length + text.length > piece.length) {
+      if (length + text.length > piece.length || count === TEXTS_A_PIECE) {
         yield piece.subarray(0, length);
         length = 0;
+        count = 0;
       }
+      count++;
       length += encoder.encodeInto(text, piece.subarray(length)).written;
     }
   }

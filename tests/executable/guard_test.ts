@@ -17,6 +17,10 @@ class RunningGuard implements AsyncDisposable {
     this.#reading = this.#read(this.#process.stderr);
   }
 
+  get pid(): number {
+    return this.#process.pid;
+  }
+
   /** Waits until its log has a line. */
   async logged(line: RegExp): Promise<void> {
     while (!line.test(this.#log)) await new Promise((resolve) => setTimeout(resolve, 10));
@@ -81,6 +85,7 @@ Deno.test("a guard is seen by check, and ends with 0", async () => {
     await using guard = new RunningGuard(directory);
     await guard.logged(/guard started/);
     equal(await guardLine(), "ok");
+    match(await Deno.readTextFile(`/proc/${guard.pid}/status`), /^THP_enabled:\t0$/m);
     equal(await guard.stop(), 0);
     equal(await guardLine(), "warning");
   });

@@ -107,6 +107,13 @@ Deno.test("SIGTERM and SIGINT end the agent at once and leave nothing behind", a
   }
 });
 
+Deno.test("the agent takes no huge pages, whatever the machine's default is", async () => {
+  await using agent = await RunningAgent.start();
+  await using client = await agent.client();
+  await client.sync();
+  match(await Deno.readTextFile(`/proc/${agent.pid}/status`), /^THP_enabled:\t0$/m);
+});
+
 Deno.test("a signal in the middle of the start ends the agent as cleanly", async () => {
   for (let run = 0; run < 5; run++) {
     const directory = await Deno.makeTempDir();
