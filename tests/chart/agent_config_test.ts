@@ -58,14 +58,17 @@ const LISTEN_ADDRESSES: Readonly<Record<string, string>> = {
   "node-address": "192.0.2.1",
 };
 
+/** The mode without access to the Talos API. */
+const WITHOUT_TALOS = "kubevirt-tenant";
+
 for (const file of await valuesFiles()) {
   const mode = modeName(file);
   Deno.test(`the agent takes its configuration in the mode ${mode}`, async () => {
     const config = await agentConfig(file);
     assert.equal(config.statedir, "/run/qemu-guest-agent-talos");
     assert.equal(config.listenAddress?.hostname, LISTEN_ADDRESSES[mode]);
-    const talosconfig = mode === "none" ? undefined : "/var/run/secrets/talos.dev";
+    const talosconfig = mode === WITHOUT_TALOS ? undefined : "/var/run/secrets/talos.dev";
     assert.equal(config.talosconfig, talosconfig);
-    assert.deepEqual(config.talosEndpoints, mode === "none" ? [] : ["192.0.2.1"]);
+    assert.deepEqual(config.talosEndpoints, mode === WITHOUT_TALOS ? [] : ["192.0.2.1"]);
   });
 }

@@ -16,7 +16,9 @@ const OTHER_FILES = ["apiVersion", "cluster", "machine"];
 /** All values files that the documentation shows, in its order. */
 export async function documentedValues(): Promise<DocumentedValues[]> {
   const pages = ["README.md", "chart/README.md"];
-  for await (const { name } of Deno.readDir(`${PROJECT}/docs`)) pages.push(`docs/${name}`);
+  for await (const { name, isFile } of Deno.readDir(`${PROJECT}/docs`)) {
+    if (isFile) pages.push(`docs/${name}`);
+  }
   const found: DocumentedValues[] = [];
   for (const page of pages.sort()) {
     const markdown = await Deno.readTextFile(`${PROJECT}/${page}`);

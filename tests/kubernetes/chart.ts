@@ -1,5 +1,5 @@
 import { parse } from "yaml";
-import { CHART } from "../harness/kubernetes/helm.ts";
+import { EXAMPLES, TEST_VALUES } from "../harness/kubernetes/helm.ts";
 import type { ControlPlane } from "../harness/kubernetes/control_plane.ts";
 import type { KubernetesObject } from "../harness/kubernetes/api.ts";
 import { until } from "../harness/until.ts";
@@ -7,10 +7,10 @@ import { PROJECT } from "../harness/project.ts";
 
 /** The ways to get at the Talos API, each with the values file that chooses it. */
 export const MODES = [
-  { name: "serviceAccount", values: `${CHART}/ci/default-values.yaml` },
-  { name: "an existing Secret", values: `${CHART}/ci/secret-existing-values.yaml` },
-  { name: "a Secret of the chart", values: `${CHART}/ci/secret-inline-values.yaml` },
-  { name: "none", values: `${CHART}/ci/none-values.yaml` },
+  { name: "serviceAccount", values: `${TEST_VALUES}/default.yaml` },
+  { name: "an existing Secret", values: `${EXAMPLES}/proxmox-secret.yaml` },
+  { name: "a Secret of the chart", values: `${TEST_VALUES}/secret-inline.yaml` },
+  { name: "none", values: `${EXAMPLES}/kubevirt-tenant.yaml` },
 ] as const;
 
 /** One of the ways to get at the Talos API. */
@@ -23,6 +23,8 @@ export const EXISTING_SECRET = "talosconfig";
 export function isHook(object: KubernetesObject): boolean {
   return object.metadata.annotations?.["helm.sh/hook"] !== undefined;
 }
+
+const TALOS_API = "/apis/talos.dev/v1alpha1";
 
 /** The CRDs that scripts/bootstrap fetches; see there. */
 const FETCHED_CRDS = [
@@ -45,6 +47,23 @@ export async function loadGrafanaCrd(controlPlane: ControlPlane): Promise<void> 
 /** Applies the CRD of Talos, of which no package has one either, and waits until it can be used. */
 export async function loadTalosCrd(controlPlane: ControlPlane): Promise<void> {
   await loadCrd(controlPlane, `${PROJECT}/tests/kubernetes/crds/talos-serviceaccount.yaml`);
+}
+
+/** Runs on a cluster that does not know the Talos ServiceAccount; it does again afterwards. */
+export async function withoutTalosCrd(
+  controlPlane: ControlPlane,
+  use: () => Promise<void>,
+): Promise<void> {
+  await controlPlane.kubectl(["delete", "crd", "serviceaccounts.talos.dev"]);
+  await until("Talos' API is gone", async () => {
+    return await controlPlane.api.get(TALOS_API) === undefined || undefined;
+  });
+  try {
+    await use();
+  } finally {
+    await loadTalosCrd(controlPlane);
+    await until("Talos' API is there", () => controlPlane.api.get(TALOS_API));
+  }
 }
 
 async function loadCrd(controlPlane: ControlPlane, file: string): Promise<void> {

@@ -7,6 +7,7 @@ import {
   type HelmVersion,
   parseObjects,
   render,
+  TEST_VALUES,
 } from "../harness/kubernetes/helm.ts";
 import { EXISTING_SECRET, isHook, type Mode, MODES } from "./chart.ts";
 import { clusterObjectNames, clusterObjects } from "./cluster_objects.ts";
@@ -182,12 +183,12 @@ export function registerLifeCycleTests(cluster: () => ControlPlane): void {
       await release.prepare();
       for (const name of ["everything", "monitoring", "service-monitor", "registry"]) {
         await t.step(name, async () => {
-          await release.install(helm, `${CHART}/ci/${name}-values.yaml`);
+          await release.install(helm, `${TEST_VALUES}/${name}.yaml`);
           await release.uninstall(helm);
         });
       }
       await t.step("a namespace of the chart's is kept: others may live in it", async () => {
-        await release.install(helm, `${CHART}/ci/namespace-values.yaml`);
+        await release.install(helm, `${TEST_VALUES}/namespace.yaml`);
         const namespace = "guest-agents";
         await release.uninstall(helm, [
           `core/ConfigMap ${namespace}/kube-root-ca.crt`,

@@ -2,12 +2,10 @@
 
 import assert from "node:assert/strict";
 import { CHART, HELM_VERSIONS, type HelmVersion } from "../harness/kubernetes/helm.ts";
-import { EXISTING_SECRET, loadTalosCrd, MODES } from "./chart.ts";
+import { EXISTING_SECRET, MODES, withoutTalosCrd } from "./chart.ts";
 import type { ControlPlane } from "../harness/kubernetes/control_plane.ts";
-import { until } from "../harness/until.ts";
 
 const RELEASE = "agent";
-const TALOS_API = "/apis/talos.dev/v1alpha1";
 
 /** The warnings of `helm install`, each as one line; the release is uninstalled. */
 async function warningsOf(
@@ -122,11 +120,7 @@ export function registerWarningTests(cluster: () => ControlPlane): void {
         await controlPlane.helm(helm, ["uninstall", RELEASE, ...asDeployer]);
       });
       await t.step("the cluster does not know Talos' ServiceAccount", async () => {
-        await controlPlane.kubectl(["delete", "crd", "serviceaccounts.talos.dev"]);
-        await until("Talos' API is gone", async () => {
-          return await controlPlane.api.get(TALOS_API) === undefined || undefined;
-        });
-        try {
+        await withoutTalosCrd(controlPlane, async () => {
           assertWarnings(
             await warningsOf(controlPlane, helm, namespace),
             /the cluster does not know talos\.dev\/v1alpha1/,
@@ -137,10 +131,7 @@ export function registerWarningTests(cluster: () => ControlPlane): void {
           ]);
           assert.notEqual(refused.code, 0);
           assert.match(refused.stderr, /talos\.renderMode is failIfMissing/);
-        } finally {
-          await loadTalosCrd(controlPlane);
-          await until("Talos' API is there", () => controlPlane.api.get(TALOS_API));
-        }
+        });
       });
     });
   }

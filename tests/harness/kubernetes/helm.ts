@@ -4,6 +4,12 @@ import { PROJECT } from "../project.ts";
 /** Where the chart is. */
 export const CHART = `${PROJECT}/chart`;
 
+/** Where the values files are that people begin with. */
+export const EXAMPLES = `${PROJECT}/docs/examples`;
+
+/** Where the values files are that reach what no example does. */
+export const TEST_VALUES = `${PROJECT}/tests/harness/kubernetes/values`;
+
 /** The major versions of Helm that the chart is for. */
 export const HELM_VERSIONS = [3, 4] as const;
 
@@ -45,16 +51,27 @@ export interface HelmResult {
   readonly stderr: string;
 }
 
-/** Paths of the files with values in `chart/ci`, one for each mode, sorted by name. */
+/** Paths of the values files that people begin with, sorted. */
+export async function exampleFiles(): Promise<string[]> {
+  return await yamlFiles(EXAMPLES);
+}
+
+/** Paths of all values files, those of examples and those that only tests need. */
 export async function valuesFiles(): Promise<string[]> {
+  return [...await exampleFiles(), ...await yamlFiles(TEST_VALUES)];
+}
+
+async function yamlFiles(directory: string): Promise<string[]> {
   const files: string[] = [];
-  for await (const { name } of Deno.readDir(`${CHART}/ci`)) files.push(`${CHART}/ci/${name}`);
+  for await (const { name } of Deno.readDir(directory)) {
+    if (name.endsWith(".yaml")) files.push(`${directory}/${name}`);
+  }
   return files.sort();
 }
 
 /** A short name for such a file: the mode. */
 export function modeName(valuesFile: string): string {
-  return valuesFile.replace(/^.*\//, "").replace(/-values\.yaml$/, "");
+  return valuesFile.replace(/^.*\//, "").replace(/\.yaml$/, "");
 }
 
 /** Runs Helm: HELM3 or HELM4 of the environment, else the `helm3` or `helm4` on PATH. */
