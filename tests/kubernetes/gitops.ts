@@ -1,20 +1,27 @@
 /** What docs/gitops.md shows, taken by the API server and rendered and applied as Argo CD and Flux do. */
 
 import assert from "node:assert/strict";
-import { parseAllDocuments, stringify } from "yaml";
+import { parse, parseAllDocuments, stringify } from "yaml";
 import type { ControlPlane } from "../harness/kubernetes/control_plane.ts";
 import type { KubernetesObject } from "../harness/kubernetes/api.ts";
-import { CHART, parseObjects, render } from "../harness/kubernetes/helm.ts";
+import { CHART, EXAMPLES, parseObjects, render } from "../harness/kubernetes/helm.ts";
 import { PROJECT } from "../harness/project.ts";
-import { isHook } from "./chart.ts";
+import { isHook, withoutTalosCrd } from "./chart.ts";
 
 const RELEASE = "qemu-guest-agent-talos";
 const NAMESPACE = "qemu-guest-agent";
 const TALOS_KIND = "talos.dev/v1alpha1";
+const EXAMPLE = `${EXAMPLES}/gitops.yaml`;
+
+/** The values that the page shows. */
+interface Values {
+  readonly image: unknown;
+  readonly talos: Readonly<Record<string, unknown>>;
+}
 
 interface Application extends KubernetesObject {
   readonly spec: {
-    readonly source: { readonly chart: string; readonly helm: { readonly valuesObject: unknown } };
+    readonly source: { readonly chart: string; readonly helm: { readonly valuesObject: Values } };
     readonly destination: { readonly namespace: string };
     readonly syncPolicy: {
       readonly managedNamespaceMetadata: { readonly labels: Readonly<Record<string, string>> };
@@ -23,7 +30,7 @@ interface Application extends KubernetesObject {
 }
 
 interface HelmRelease extends KubernetesObject {
-  readonly spec: { readonly values: unknown };
+  readonly spec: { readonly values: Values };
 }
 
 /** The objects that the page shows, in its order. */
@@ -130,6 +137,27 @@ export function registerGitOpsTests(cluster: () => ControlPlane): void {
       account.metadata.annotations?.["argocd.argoproj.io/sync-options"],
       "SkipDryRunOnMissingResource=true",
     );
+  });
+
+  Deno.test("GitOps: the example has the values of both, and no others", async () => {
+    const argo = (await documented<Application>("Application")).spec.source.helm.valuesObject;
+    const flux = (await documented<HelmRelease>("HelmRelease")).spec.values;
+    assert.deepEqual(argo.image, flux.image);
+    assert.deepEqual(parse(await Deno.readTextFile(EXAMPLE)), {
+      image: argo.image,
+      talos: { ...flux.talos, ...argo.talos },
+    });
+  });
+
+  Deno.test("GitOps: an install fails on a cluster that does not know the kind of Talos", async () => {
+    const controlPlane = cluster();
+    await using _namespace = await namespaceOf(controlPlane, {});
+    await withoutTalosCrd(controlPlane, async () => {
+      const args = [RELEASE, CHART, `--namespace=${NAMESPACE}`, `--values=${EXAMPLE}`];
+      const { code, stderr } = await controlPlane.tryHelm(4, ["upgrade", "--install", ...args]);
+      assert.notEqual(code, 0);
+      assert.match(stderr, /no matches for kind "ServiceAccount" in version "talos.dev\/v1alpha1"/);
+    });
   });
 
   Deno.test("GitOps: Flux' way, without any drift afterwards", async () => {

@@ -13,7 +13,10 @@ interface Pod {
   };
   readonly spec: {
     readonly nodeName?: string;
-    readonly volumes: readonly { readonly configMap?: { readonly name: string } }[];
+    readonly volumes: readonly {
+      readonly configMap?: { readonly name: string };
+      readonly secret?: { readonly secretName: string };
+    }[];
   };
   readonly status?: {
     readonly conditions?: readonly { readonly type: string; readonly status: string }[];
@@ -34,8 +37,8 @@ const PAUSE_MS = 100;
 
 /**
  * Plays kubelet on made-up Nodes for the pods of a namespace: runs the executable with the pod's
- * configuration on the machine that the Node stands for, gives the pod the readiness that /readyz says, and
- * ends it when it is to go.
+ * configuration and credentials on the machine that the Node stands for, gives the pod the readiness that
+ * /readyz says, and ends it when it is to go. A Secret must be there before the pod.
  */
 export class Kubelets implements AsyncDisposable {
   readonly #controlPlane: ControlPlane;
@@ -126,16 +129,32 @@ export class Kubelets implements AsyncDisposable {
     const name = volumes.find(({ configMap }) => configMap !== undefined)?.configMap?.name;
     const path = `/api/v1/namespaces/${this.#namespace}/configmaps/${name}`;
     const { data } = await this.#controlPlane.api.read<{ data: Record<string, string> }>(path);
+    const secret = volumes.find(({ secret }) => secret !== undefined)?.secret?.secretName;
     const machine = `${this.#directory}/${node}`;
     const own = `${this.#directory}/${uid}`;
-    await plant(own, { "qga.yaml": data["qga.yaml"] ?? "", "state/": "" });
+    await plant(own, {
+      ...{ "qga.yaml": data["qga.yaml"] ?? "", "state/": "", "secret/": "" },
+      ...(secret === undefined ? {} : await this.#secretFiles(secret)),
+    });
     const port = freePort();
     const agent = new Daemon(EXECUTABLE, [
       ...[`--config=${own}/qga.yaml`, `--statedir=${own}/state`],
       ...["proc", "sys", "dev"].map((tree) => `--path-${tree}fs=${machine}/${tree}`),
       ...[`--path-rootfs=${machine}/root`, `--listen-address=127.0.0.1:${port}`],
+      ...(secret === undefined ? [] : [`--talosconfig=${own}/secret`]),
     ], `${own}/log`);
     return { agent, port };
+  }
+
+  /** None where there is no such Secret: the chart's volume is optional. */
+  async #secretFiles(name: string): Promise<FixtureTree> {
+    const path = `/api/v1/namespaces/${this.#namespace}/secrets/${name}`;
+    const { data } = (await this.#controlPlane.api.get(path) ?? {}) as {
+      readonly data?: Readonly<Record<string, string>>;
+    };
+    return Object.fromEntries(
+      Object.entries(data ?? {}).map(([key, base64]) => [`secret/${key}`, atob(base64)]),
+    );
   }
 }
 

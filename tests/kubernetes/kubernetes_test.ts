@@ -4,6 +4,7 @@ import { loadFetchedCrds, loadGrafanaCrd, loadTalosCrd } from "./chart.ts";
 import { ControlPlane } from "../harness/kubernetes/control_plane.ts";
 import { registerDryRunTests } from "./dry_run.ts";
 import { registerEventTests } from "./events.ts";
+import { registerExampleTests } from "./examples.ts";
 import { registerGitOpsTests } from "./gitops.ts";
 import { registerLifeCycleTests } from "./life_cycle.ts";
 import { registerManifestTests } from "./manifests.ts";
@@ -32,6 +33,7 @@ function cluster(): ControlPlane {
 }
 
 registerDryRunTests(cluster);
+registerExampleTests(cluster);
 registerGitOpsTests(cluster);
 registerLifeCycleTests(cluster);
 registerPodTypesTest(cluster);

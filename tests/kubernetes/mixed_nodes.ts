@@ -2,35 +2,16 @@
 
 import assert from "node:assert/strict";
 import { documentedValues } from "../harness/documented_values.ts";
-import type { FixtureTree } from "../harness/fixtures/tree.ts";
 import { CHART, HELM_VERSIONS, type HelmVersion } from "../harness/kubernetes/helm.ts";
 import type { ControlPlane } from "../harness/kubernetes/control_plane.ts";
 import type { CommandResult } from "../harness/command.ts";
 import { until } from "../harness/until.ts";
 import { Kubelets } from "./kubelets.ts";
+import { GUEST, GUEST_WITHOUT_PORT, METAL } from "./machines.ts";
 import { applyNode, cleanUp, installChart, observedDaemonSet, waitForPodsOn } from "./nodes.ts";
 
 const RELEASE = "agent";
 const NODES = ["metal", "vm-1", "vm-2"] as const;
-
-const METAL: FixtureTree = {
-  "proc/cpuinfo": "processor\t: 0\nflags\t\t: fpu lm\n",
-  "sys/class/dmi/id/sys_vendor": "Dell Inc.\n",
-  "dev/": "",
-  "root/": "",
-};
-const GUEST_WITHOUT_PORT: FixtureTree = {
-  "proc/cpuinfo": "processor\t: 0\nflags\t\t: fpu lm hypervisor\n",
-  "sys/class/dmi/id/sys_vendor": "QEMU\n",
-  "dev/": "",
-  "root/": "",
-};
-const GUEST: FixtureTree = {
-  ...GUEST_WITHOUT_PORT,
-  "sys/class/virtio-ports/vport1p1/name": "org.qemu.guest_agent.0\n",
-  // A pseudo-terminal that nobody talks on.
-  "dev/vport1p1": "->/dev/ptmx",
-};
 
 /** How far a rollout is. */
 interface RolloutStatus {
