@@ -2,7 +2,13 @@ import assert from "node:assert/strict";
 import { parse } from "yaml";
 import project from "../../deno.json" with { type: "json" };
 import { documentedValues } from "../harness/documented_values.ts";
-import { CHART, HELM_VERSIONS, template } from "../harness/kubernetes/helm.ts";
+import {
+  CHART,
+  exampleFiles,
+  EXAMPLES,
+  HELM_VERSIONS,
+  template,
+} from "../harness/kubernetes/helm.ts";
 
 const README = await Deno.readTextFile(`${CHART}/README.md`);
 
@@ -75,5 +81,30 @@ Deno.test("the chart takes every values file that the documentation shows", asyn
     }
   } finally {
     await Deno.remove(file);
+  }
+});
+
+Deno.test("the index of the examples names each of them, and the command of each names its file", async () => {
+  const index = await Deno.readTextFile(`${EXAMPLES}/README.md`);
+  const linked = [...index.matchAll(/\]\(([^/)]+\.yaml)\)/g)].map(([, name = ""]) => name);
+  const files = (await exampleFiles()).map((file) => file.slice(EXAMPLES.length + 1));
+  assert.deepEqual(linked.toSorted(), files);
+  for (const name of files) {
+    const text = await Deno.readTextFile(`${EXAMPLES}/${name}`);
+    assert.deepEqual([...text.matchAll(/ -f (\S+)/g)].map(([, file]) => file), [
+      `docs/examples/${name}`,
+    ]);
+  }
+});
+
+Deno.test("the examples of mixed clusters and without the Internet go with all others", async () => {
+  for (const file of await exampleFiles()) {
+    for (const other of ["mixed-cluster", "air-gapped"]) {
+      const valuesFiles = [file, `${EXAMPLES}/${other}.yaml`];
+      const { success, stdout, stderr } = await template({ valuesFiles });
+      assert(success, `${valuesFiles}: ${stderr}`);
+      if (other === "mixed-cluster") assert.match(stdout, /operator: NotIn\n +values:\n +- metal/);
+      else assert.match(stdout, /image: "?registry\.example\.com:5000\/[^:]+@sha256:/);
+    }
   }
 });
