@@ -3,6 +3,7 @@ Contradictions between values, which the schema cannot see. Each message names t
 set. `templates/validations.yaml` runs them all.
 */}}
 {{- define "qga.validations" -}}
+{{- include "qga.validateGone" . -}}
 {{- include "qga.validateTalos" . -}}
 {{- include "qga.validateConfig" . -}}
 {{- include "qga.validateCommands" . -}}
@@ -10,6 +11,14 @@ set. `templates/validations.yaml` runs them all.
 {{- include "qga.validatePod" . -}}
 {{- include "qga.validateMetrics" . -}}
 {{- include "qga.validateNamespace" . -}}
+{{- end -}}
+
+{{/* Values of older charts. Empty they pass: `--reuse-values` brings the older chart's defaults along. */}}
+{{- define "qga.validateGone" -}}
+{{- with .Values.metrics.prometheusRule.disabledAlerts -}}
+  {{- $alert := first . | toString -}}
+  {{- fail (printf "metrics.prometheusRule.disabledAlerts has %s, and is gone: set metrics.prometheusRule.rules.%s.enabled to false in its place, and take disabledAlerts out of your values." $alert (trimPrefix "QemuGuestAgent" $alert | untitle)) -}}
+{{- end -}}
 {{- end -}}
 
 {{- define "qga.validateTalos" -}}

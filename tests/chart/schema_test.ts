@@ -182,8 +182,10 @@ function assertSame(value: unknown, schema: Schema, path: string): void {
   for (const name of names) assert(properties[name], `the schema lacks ${path}/${name}`);
   // An umbrella chart's, which Helm hands on; they say nothing here.
   const ofUmbrella = path === "" ? ["enabled", "tags"] : [];
+  // Those of older charts, which reused values have.
+  const gone = path === "/metrics/prometheusRule" ? ["disabledAlerts"] : [];
   for (const name of optional ? [] : Object.keys(properties)) {
-    if (ofUmbrella.includes(name)) continue;
+    if ([...ofUmbrella, ...gone].includes(name)) continue;
     assert(name in members, `values.yaml lacks ${path}/${name}`);
   }
   for (const name of names) assertSame(members[name], properties[name] ?? {}, `${path}/${name}`);

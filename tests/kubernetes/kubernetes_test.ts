@@ -11,6 +11,7 @@ import { registerManifestTests } from "./manifests.ts";
 import { registerMixedNodeTests } from "./mixed_nodes.ts";
 import { registerPodTypesTest } from "./pod_types.ts";
 import { registerSchedulingTests } from "./scheduling.ts";
+import { registerUpgradeTests } from "./upgrades.ts";
 import { registerValuesFuzzTest } from "./values_fuzz.ts";
 import { registerWarningTests } from "./warnings.ts";
 
@@ -39,6 +40,7 @@ registerLifeCycleTests(cluster);
 registerPodTypesTest(cluster);
 registerSchedulingTests(cluster);
 registerMixedNodeTests(cluster);
+registerUpgradeTests(cluster);
 registerValuesFuzzTest(cluster);
 registerWarningTests(cluster);
 registerManifestTests(cluster);
