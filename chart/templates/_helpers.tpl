@@ -198,6 +198,12 @@ annotations:
 {{- if not (has $host (list "" "0.0.0.0" "::" "nodeIP")) }}{{ $host }}{{ end -}}
 {{- end -}}
 
+{{/* Whether others than the node itself can ask there, by an address of the node. */}}
+{{- define "qga.nodeServesOthers" -}}
+{{- $host := include "qga.listenHost" . -}}
+{{- if and .Values.hostNetwork (ne $host "::1") (not (hasPrefix "127." $host)) }}true{{ end -}}
+{{- end -}}
+
 {{/* HOST:PORT for the agent. NODE_IP is a variable of the pod, and in brackets it may be of either family. */}}
 {{- define "qga.listenAddress" -}}
 {{- $host := include "qga.listenHost" . -}}
