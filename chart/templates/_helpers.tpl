@@ -183,10 +183,10 @@ annotations:
 {{- include "qga.operatorsIsRendered" (dict "root" .root "values" .values "version" "monitoring.coreos.com/v1") -}}
 {{- end -}}
 
-{{/* Address that the agent's HTTP port is bound to; empty for all, nodeIP for what only the pod knows. */}}
+{{/* Address that the agent's HTTP port is bound to; empty for all of a pod's, nodeIP for what only the pod knows. */}}
 {{- define "qga.listenHost" -}}
 {{- if .Values.metrics.enabled -}}
-{{- .Values.metrics.address -}}
+{{- default (.Values.hostNetwork | ternary "nodeIP" "") .Values.metrics.address -}}
 {{- else if .Values.hostNetwork -}}
 127.0.0.1
 {{- end -}}

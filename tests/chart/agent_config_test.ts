@@ -51,12 +51,14 @@ async function agentConfig(valuesFile: string): Promise<Config> {
   });
 }
 
-/** Where the agent listens in the modes that say so; elsewhere on all addresses. */
-const LISTEN_ADDRESSES: Readonly<Record<string, string>> = {
-  "everything": "0.0.0.0",
-  "loopback": "127.0.0.1",
-  "node-address": "192.0.2.1",
-};
+const NODE_ADDRESS = "192.0.2.1";
+
+/** Where the agent listens in some modes: undefined for all addresses. Elsewhere on the node's own. */
+const LISTEN_ADDRESSES = new Map([
+  ["everything", "0.0.0.0"],
+  ["loopback", "127.0.0.1"],
+  ["pod-network", undefined],
+]);
 
 /** The mode without access to the Talos API. */
 const WITHOUT_TALOS = "kubevirt-tenant";
@@ -66,9 +68,10 @@ for (const file of await valuesFiles()) {
   Deno.test(`the agent takes its configuration in the mode ${mode}`, async () => {
     const config = await agentConfig(file);
     assert.equal(config.statedir, "/run/qemu-guest-agent-talos");
-    assert.equal(config.listenAddress?.hostname, LISTEN_ADDRESSES[mode]);
+    const listens = LISTEN_ADDRESSES.has(mode) ? LISTEN_ADDRESSES.get(mode) : NODE_ADDRESS;
+    assert.equal(config.listenAddress?.hostname, listens);
     const talosconfig = mode === WITHOUT_TALOS ? undefined : "/var/run/secrets/talos.dev";
     assert.equal(config.talosconfig, talosconfig);
-    assert.deepEqual(config.talosEndpoints, mode === WITHOUT_TALOS ? [] : ["192.0.2.1"]);
+    assert.deepEqual(config.talosEndpoints, mode === WITHOUT_TALOS ? [] : [NODE_ADDRESS]);
   });
 }
