@@ -1,7 +1,7 @@
-// Prints a file of chart/files: commands.yaml, made from the commands' declarations, or defaults.yaml, made from the
-// chart's values and their schema. scripts/generate runs it.
+// Prints a file of chart/files: commands.yaml, made from the commands' declarations, defaults.yaml, made from the
+// chart's values and their schema, or formatted.yaml, made from the schema alone. scripts/generate runs it.
 //
-//   generate_chart.ts commands|defaults
+//   generate_chart.ts commands|defaults|formatted
 
 import { parse, stringify } from "yaml";
 import { COMMANDS } from "../agent/commands/all.ts";
@@ -11,7 +11,14 @@ interface Schema {
   readonly $ref?: string;
   readonly type?: string | readonly string[];
   readonly properties?: Readonly<Record<string, Schema>>;
-  readonly additionalProperties?: unknown;
+  readonly additionalProperties?: boolean | Schema;
+  readonly patternProperties?: Readonly<Record<string, Schema>>;
+  readonly items?: Schema;
+  readonly oneOf?: readonly Schema[];
+  readonly anyOf?: readonly Schema[];
+  readonly allOf?: readonly Schema[];
+  /** A name in files/formats.yaml. */
+  readonly format?: string;
   readonly definitions?: Readonly<Record<string, Schema>>;
 }
 
@@ -24,6 +31,12 @@ const DEFAULTS_INTRODUCTION =
 #
 # What an empty key of a values file stands for, since Helm deletes the default: lists, and maps whose keys are the
 # user's, are \`empty\`; all else is \`whole\`, as in values.yaml.
+`;
+
+const FORMATTED_INTRODUCTION = `# Made by \`scripts/generate\` from values.schema.json; do not edit.
+#
+# The values whose texts have a format of files/formats.yaml: by their names, \`*\` for any other and for the elements of
+# a list, and an empty name for the value itself.
 `;
 
 const CHART = new URL("../chart/", import.meta.url);
@@ -69,7 +82,50 @@ function defaults(): string {
   return DEFAULTS_INTRODUCTION + stringify({ empty: whenEmpty(values, schema), whole: values });
 }
 
-const FILES: Readonly<Record<string, () => string>> = { commands, defaults };
+/** A tree of formats: the value's own has an empty name. */
+interface Formats {
+  readonly [name: string]: string | Formats;
+}
+
+/** The formats of a value and of what is in it. */
+function formatsOf(reference: Schema): Formats {
+  const part = resolve(reference);
+  const { properties, patternProperties, additionalProperties, items } = part;
+  const elements = [
+    ...Object.values(patternProperties ?? {}),
+    ...(typeof additionalProperties === "object" ? [additionalProperties] : []),
+    ...(items === undefined ? [] : [items]),
+  ];
+  const members = [
+    ...Object.entries(properties ?? {}),
+    ...elements.map((element) => ["*", element] as const),
+  ];
+  const trees: Formats[] = [
+    ...(part.format === undefined ? [] : [{ "": part.format }]),
+    ...members.map(([name, member]) => ({ [name]: formatsOf(member) })),
+    ...[...part.oneOf ?? [], ...part.anyOf ?? [], ...part.allOf ?? []].map(formatsOf),
+  ];
+  return trees.reduce(joined, {});
+}
+
+/** Two trees in one, without branches that bear nothing. */
+function joined(left: Formats, right: Formats): Formats {
+  const result: Record<string, string | Formats> = { ...left };
+  for (const [name, tree] of Object.entries(right)) {
+    const present = result[name];
+    if (typeof tree === "object" && Object.keys(tree).length === 0) continue;
+    result[name] = typeof tree === "object" && typeof present === "object"
+      ? joined(present, tree)
+      : tree;
+  }
+  return result;
+}
+
+function formatted(): string {
+  return FORMATTED_INTRODUCTION + stringify(formatsOf(schema));
+}
+
+const FILES: Readonly<Record<string, () => string>> = { commands, defaults, formatted };
 const file = FILES[Deno.args[0] ?? ""];
 if (file === undefined) throw new Error(`give one of ${Object.keys(FILES).join(", ")}`);
 console.log(file().trimEnd());

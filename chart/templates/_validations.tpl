@@ -3,6 +3,7 @@ Contradictions between values, which the schema cannot see. Each message names t
 set. `templates/validations.yaml` runs them all.
 */}}
 {{- define "qga.validations" -}}
+{{- include "qga.validateFormats" . -}}
 {{- include "qga.validateGone" . -}}
 {{- include "qga.validateTalos" . -}}
 {{- include "qga.validateConfig" . -}}
@@ -11,6 +12,33 @@ set. `templates/validations.yaml` runs them all.
 {{- include "qga.validatePod" . -}}
 {{- include "qga.validateMetrics" . -}}
 {{- include "qga.validateNamespace" . -}}
+{{- end -}}
+
+{{/* Texts that look like nothing of their kind. */}}
+{{- define "qga.validateFormats" -}}
+{{- $formats := .Files.Get "files/formats.yaml" | fromYaml -}}
+{{- $formatted := .Files.Get "files/formatted.yaml" | fromYaml -}}
+{{- include "qga.validateFormat" (dict "value" .Values "formatted" $formatted "formats" $formats "path" list) -}}
+{{- end -}}
+
+{{/* The same for a value and what is in it. Takes a dict: value, formatted, formats, path. */}}
+{{- define "qga.validateFormat" -}}
+{{- $members := dict -}}
+{{- if kindIs "map" .value -}}
+  {{- $members = .value -}}
+{{- else if kindIs "slice" .value -}}
+  {{- range $index, $element := .value }}{{ $_ := set $members (toString $index) $element }}{{ end -}}
+{{- else if and (kindIs "string" .value) (hasKey .formatted "") -}}
+  {{- $format := get .formats (get .formatted "") -}}
+  {{- if not (regexMatch $format.pattern .value) -}}
+    {{- fail (printf "%s is %q: set %s." (join "." .path) .value $format.wanted) -}}
+  {{- end -}}
+{{- end -}}
+{{- range $name, $member := $members -}}
+  {{- with get $.formatted (hasKey $.formatted $name | ternary $name "*") -}}
+    {{- include "qga.validateFormat" (dict "value" $member "formatted" . "formats" $.formats "path" (append $.path $name)) -}}
+  {{- end -}}
+{{- end -}}
 {{- end -}}
 
 {{/* Values of older charts. Empty they pass: `--reuse-values` brings the older chart's defaults along. */}}

@@ -54,19 +54,22 @@ async function messages(templateFile: string): Promise<RegExp[]> {
   const text = await Deno.readTextFile(`${CHART}/templates/${templateFile}`);
   return [...text.matchAll(/\bfail (?:\(printf )?"((?:[^"\\]|\\.)*)"/g)].map(([, message = ""]) =>
     new RegExp(
-      message.replaceAll('\\"', '"').split(/%[sd]/)
+      message.replaceAll('\\"', '"').split(/%[sdq]/)
         .map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")).join(".+"),
     )
   );
 }
 
-Deno.test("validations_test.yaml provokes every message of _validations.tpl", async () => {
-  const [expected, heard] = await Promise.all([
+/** The suites with values that the templates refuse. */
+const SUITES = ["formats_test.yaml", "validations_test.yaml"];
+
+Deno.test("the suites provoke every message of _validations.tpl", async () => {
+  const [expected, ...heard] = await Promise.all([
     messages("_validations.tpl"),
-    complaints("validations_test.yaml"),
+    ...SUITES.map(complaints),
   ]);
   assert(expected.length > 0);
   for (const message of expected) {
-    assert(heard.some((text) => message.test(text)), `nothing provokes ${message}`);
+    assert(heard.flat().some((text) => message.test(text)), `nothing provokes ${message}`);
   }
 });

@@ -25,11 +25,11 @@ interface PublishedType {
 /** A type as a JSON schema has it. */
 type TypeSchema = Readonly<Record<string, unknown>>;
 
-/** Types that are texts or numbers, and what the texts look like. */
+/** Types that are texts or numbers; chart/files/formats.yaml has what the texts look like. */
 const SCALARS: Readonly<Record<string, TypeSchema>> = {
   [`${TYPE_PREFIX}apimachinery.pkg.api.resource.Quantity`]: {
     type: ["string", "number"],
-    pattern: "^[+-]?([0-9]+\\.?[0-9]*|\\.[0-9]+)([KMGTPE]i|[numkMGTPE]|[eE][+-]?[0-9]+)?$",
+    format: "quantity",
   },
   [`${TYPE_PREFIX}apimachinery.pkg.util.intstr.IntOrString`]: {
     type: ["string", "integer"],
@@ -58,11 +58,13 @@ const QUANTITIES: TypeSchema = {
 /** Of a user or a group. */
 const USER_ID: TypeSchema = { minimum: 0, maximum: 2 ** 31 - 1 };
 
+const DNS_LABEL: TypeSchema = { format: "dns-label", maxLength: 63, minLength: 1 };
+
 /** What the API server asks of fields, and its description does not tell: by type and field. */
 const RULES: Readonly<Record<string, Readonly<Record<string, TypeSchema>>>> = {
   ConfigMapEnvSource: { name: { minLength: 1 } },
-  Container: { name: { pattern: "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", maxLength: 63 } },
-  EnvVar: { name: { pattern: "^[ -<>-~]+$" } },
+  Container: { name: DNS_LABEL },
+  EnvVar: { name: { format: "environment-name" } },
   NodeSelectorRequirement: {
     operator: { enum: ["In", "NotIn", "Exists", "DoesNotExist", "Gt", "Lt"] },
   },
@@ -82,8 +84,8 @@ const RULES: Readonly<Record<string, Readonly<Record<string, TypeSchema>>>> = {
     effect: { enum: ["", "NoSchedule", "PreferNoSchedule", "NoExecute"] },
     operator: { enum: ["", "Exists", "Equal", "Gt", "Lt"] },
   },
-  Volume: { name: { pattern: "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", maxLength: 63 } },
-  VolumeMount: { mountPath: { pattern: "^[^:]+$" }, name: { minLength: 1 } },
+  Volume: { name: DNS_LABEL },
+  VolumeMount: { mountPath: { format: "mount-path" }, name: { minLength: 1 } },
 };
 
 /**
