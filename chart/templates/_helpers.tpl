@@ -19,6 +19,15 @@ lists, and maps whose keys are the user's, are empty, all else is as in values.y
 {{- end -}}
 {{- end -}}
 
+{{/* Takes empty keys out of maps within a list, where Helm leaves them. Takes the list. */}}
+{{- define "qga.dropEmpty" -}}
+{{- $parent := . -}}
+{{- range $name, $value := . -}}
+{{- if kindIs "invalid" $value }}{{ $_ := unset $parent $name -}}
+{{- else if or (kindIs "map" $value) (kindIs "slice" $value) }}{{ include "qga.dropEmpty" $value }}{{ end -}}
+{{- end -}}
+{{- end -}}
+
 {{/* Name of the chart. */}}
 {{- define "qga.name" -}}
 {{- default .Chart.Name .Values.nameOverride | trunc 48 | trimSuffix "-" -}}
