@@ -21,10 +21,10 @@ const AGENT_COMMAND = "qemu-ga-talos";
 const PING_MS = 3000;
 const NO_AGENT = "start the agent: without it the hypervisor gets no answer";
 
-/** What of the configuration says where the port is. */
+/** What of the configuration says where the port is, and whether the agent needs it. */
 export type PortConfig = Pick<
   Config,
-  "method" | "path" | "portName" | "pathProcfs" | "pathSysfs" | "pathDevfs"
+  "method" | "path" | "portName" | "pathProcfs" | "pathSysfs" | "pathDevfs" | "readiness"
 >;
 
 /**
@@ -65,7 +65,9 @@ function checkVirtioPort(host: Host, config: PortConfig): CheckLine[] {
       const fact = `there is no virtio-serial port ${wanted}: ${
         describeVirtioPorts(files, options)
       }`;
-      return [failed("port", fact, HOW_TO_GET_PORT)];
+      return config.readiness.includes("port")
+        ? [failed("port", fact, HOW_TO_GET_PORT)]
+        : [warning("port", `${fact}; the agent is ready without (--readiness)`, HOW_TO_GET_PORT)];
     }
   } catch (error) {
     if (!(error instanceof LibcError)) throw error;

@@ -19,6 +19,7 @@ function check(host: FixtureHost, changes: Partial<PortConfig> = {}): Promise<Ch
     pathProcfs: `${host.path}/proc`,
     pathSysfs: `${host.path}/sys`,
     pathDevfs: `${host.path}/dev`,
+    readiness: ["port", "credentials"],
     ...changes,
   });
 }
@@ -64,6 +65,15 @@ Deno.test("a port that is not there says what there is, and what to switch on", 
   assert.equal(line?.status, "failed");
   assert.match(line.fact, /no virtio-serial port org.qemu.guest_agent.0: .*com.redhat.spice.0/);
   assert.match(line.remedy ?? "", /switch on the guest agent in the hypervisor's options/);
+  assert.deepEqual(more, []);
+});
+
+Deno.test("no port is a warning where the agent is ready without", async () => {
+  await using host = await FixtureHost.create({ "sys/class/virtio-ports/": "" });
+  const [line, ...more] = await check(host, { readiness: ["credentials"] });
+  assert.equal(line?.status, "warning");
+  assert.match(line.fact, /no virtio-serial port .*; the agent is ready without \(--readiness\)$/);
+  assert.match(line.remedy ?? "", /switch on the guest agent/);
   assert.deepEqual(more, []);
 });
 
