@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { ConnectProxy } from "../harness/kubernetes/connect_proxy.ts";
 import { ControlPlane } from "../harness/kubernetes/control_plane.ts";
 import { until } from "../harness/until.ts";
 import type { GuestAgentClient } from "../harness/qemu/guest_agent_client.ts";
@@ -42,8 +43,9 @@ Deno.test("the chart on a real node", async (test) => {
   const archives = [await buildPauseImage(directory), await buildAgentImage(IMAGE)];
   const built = performance.now();
   figures.push(["images built", seconds(started, built)]);
-  const controlPlane = resources.use(await ControlPlane.start());
-  const node = resources.use(await KubernetesNode.boot(controlPlane, archives));
+  const proxy = resources.use(new ConnectProxy(`${directory}/kubelets.sock`));
+  const controlPlane = resources.use(await ControlPlane.start({ kubeletProxy: proxy.path }));
+  const node = resources.use(await KubernetesNode.boot(controlPlane, archives, proxy));
   const { guest } = node;
   figures.push(["control plane and node Ready", seconds(built, performance.now())]);
   const agent = new InstalledAgent(controlPlane, node, NAMESPACE);

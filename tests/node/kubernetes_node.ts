@@ -1,4 +1,6 @@
 import type { ControlPlane } from "../harness/kubernetes/control_plane.ts";
+import type { ConnectProxy } from "../harness/kubernetes/connect_proxy.ts";
+import { freePort } from "../harness/free_port.ts";
 import { until } from "../harness/until.ts";
 import { Guest } from "../harness/qemu/guest.ts";
 import { CONTAINERD_ROOT } from "./containerd_store.ts";
@@ -8,6 +10,9 @@ import { makeNodeTree } from "./node_tree.ts";
 export const NODE_NAME = "talos-node";
 /** See `NODE_NAME`. */
 export const NODE_ADDRESS = "10.0.2.15";
+
+/** Where kubelet serves, for logs and for commands that run in containers. */
+const KUBELET_PORT = 10250;
 
 /** Where containerd unpacks images. */
 const SNAPSHOTS = `${CONTAINERD_ROOT}/io.containerd.snapshotter.v1.overlayfs/snapshots`;
@@ -36,11 +41,13 @@ export class KubernetesNode implements AsyncDisposable {
    * Boots it and waits until it is a Ready node of the cluster. Needs root.
    *
    * @param archives OCI archives of the images that it has
+   * @param proxy by which the API server finds kubelet
    * @throws {Error} if a program is missing, or the node is not Ready in time, with kubelet's log.
    */
   static async boot(
     controlPlane: ControlPlane,
     archives: readonly string[],
+    proxy: ConnectProxy,
   ): Promise<KubernetesNode> {
     await using resources = new AsyncDisposableStack();
     const directory = await Deno.makeTempDir({ prefix: "node-" });
@@ -66,6 +73,9 @@ export class KubernetesNode implements AsyncDisposable {
     try {
       // As after a pull: what containerd has just unpacked is in memory, on no container's account.
       await guest.run(`cat ${SNAPSHOTS}/*/fs/qemu-ga-talos >/dev/null`, { timeoutMs: 60_000 });
+      const port = freePort();
+      await guest.forwardPort(port, KUBELET_PORT);
+      proxy.forward(`${NODE_NAME}:${KUBELET_PORT}`, port);
       await node.#joined(controlPlane);
     } catch (error) {
       await guest[Symbol.asyncDispose]();

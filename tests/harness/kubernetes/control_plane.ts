@@ -12,6 +12,8 @@ export interface ControlPlaneOptions {
   readonly bindAddress?: string;
   /** Port that the API server listens on. Default: any free one. */
   readonly port?: number;
+  /** Socket of an HTTP proxy that the API server asks for connections to kubelets. Default: none. */
+  readonly kubeletProxy?: string;
 }
 
 /** How the host is called by a guest of QEMU's user-mode network. */
@@ -111,6 +113,7 @@ export class ControlPlane implements AsyncDisposable {
         "apiserver.crt": serving.certificate,
         "apiserver.key": serving.key,
         "accounts.key": accounts.key,
+        "egress.json": JSON.stringify(egressSelection(options.kubeletProxy)),
         "tokens.csv": `${controlPlane.token},admin,admin,"system:masters"\n`,
         "kubeconfig": kubeconfig(controlPlane.server),
         "guest-kubeconfig": kubeconfig(
@@ -223,6 +226,7 @@ export class ControlPlane implements AsyncDisposable {
       `--tls-cert-file=${this.directory}/apiserver.crt`,
       `--tls-private-key-file=${this.directory}/apiserver.key`,
       `--token-auth-file=${this.directory}/tokens.csv`,
+      `--egress-selector-config-file=${this.directory}/egress.json`,
       `--service-account-key-file=${this.directory}/accounts.key`,
       `--service-account-signing-key-file=${this.directory}/accounts.key`,
       "--service-account-issuer=https://kubernetes.default.svc",
@@ -298,7 +302,7 @@ export class ControlPlane implements AsyncDisposable {
  *
  * @throws {Error} if it is not installed; says how to get it.
  */
-async function findControlPlaneProgram(name: string): Promise<string> {
+export async function findControlPlaneProgram(name: string): Promise<string> {
   const assets = `${Deno.env.get("KUBEBUILDER_ASSETS") ?? ""}/${name}`;
   return await isFile(assets) ? assets : await findProgram(name, "control-plane");
 }
@@ -319,6 +323,18 @@ async function listens(port: number): Promise<boolean> {
     if (error instanceof Deno.errors.ConnectionRefused) return false;
     throw error;
   }
+}
+
+/** Which way the API server goes to nodes, pods and services. */
+function egressSelection(proxy: string | undefined) {
+  const connection = proxy === undefined
+    ? { proxyProtocol: "Direct" }
+    : { proxyProtocol: "HTTPConnect", transport: { uds: { udsName: proxy } } };
+  return {
+    apiVersion: "apiserver.k8s.io/v1beta1",
+    kind: "EgressSelectorConfiguration",
+    egressSelections: [{ name: "cluster", connection }],
+  };
 }
 
 function kubeconfigText(server: string, certificateAuthority: string, token: string): string {

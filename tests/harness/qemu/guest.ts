@@ -259,6 +259,19 @@ export class Guest implements AsyncDisposable {
     });
   }
 
+  /**
+   * Makes a TCP port of the guest one of this machine's loopback, too.
+   *
+   * @throws {Error} with QEMU's complaint, when another program has the port.
+   */
+  async forwardPort(port: number, guestPort: number): Promise<void> {
+    // The monitor for people has what QMP lacks, and tells of a failure by saying anything.
+    const complaint = await this.qmp.execute("human-monitor-command", {
+      "command-line": `hostfwd_add network tcp:127.0.0.1:${port}-:${guestPort}`,
+    });
+    if (complaint !== "") throw new Error(`port ${port}: ${String(complaint).trim()}`);
+  }
+
   /** Powers the guest off from within, as Talos does in the end, and waits for QEMU to exit. */
   async powerOff(): Promise<Deno.CommandStatus> {
     await this.#control.start("poweroff -f");
