@@ -28,9 +28,12 @@ export function checkClock({ now, ...other }: ClockReadings): CheckLine {
     hardware = other.readHardwareClock();
   } catch {
     // Many a container and some machines have none to read, which is not a fault.
-    return ok(name, `${time}; there is no hardware clock to compare it with`);
+    return ok(name, `${time}; there is no hardware clock to compare it with`, "not compared");
   }
   const difference = Math.abs(Number(hardware) - Math.floor(now.getTime() / 1000));
   const fact = `${time}, ${difference} s from the hardware clock`;
-  return difference <= LARGEST_DIFFERENCE_S ? ok(name, fact) : warning(name, fact, SET_CLOCK);
+  const brief = `${difference} s off`;
+  return difference <= LARGEST_DIFFERENCE_S
+    ? ok(name, fact, brief)
+    : warning(name, fact, SET_CLOCK, brief);
 }

@@ -14,6 +14,7 @@ Deno.test("the clock is compared with the hardware clock", () => {
     name: "clock",
     status: "ok",
     fact: "2026-01-02T03:04:05Z, 2 s from the hardware clock",
+    brief: "2 s off",
   });
   const far = check(() => SECONDS + 3600n);
   assert.equal(far.status, "warning");

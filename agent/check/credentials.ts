@@ -32,6 +32,7 @@ export async function checkCredentials(
       "talosconfig",
       "none is configured, so guest-shutdown is disabled",
       "set --talosconfig, if the hypervisor shall be able to shut this node down",
+      "none",
     );
     return { lines: [line], credentials: undefined };
   }
@@ -61,22 +62,24 @@ function checkCertificate(credentials: Credentials, now: Date): CheckLine {
   if (fault !== undefined) return failed(name, fault.fact, fault.remedy ?? RENEW);
   const left = notAfter.getTime() - now.getTime();
   const lifetime = notAfter.getTime() - notBefore.getTime();
+  const brief = `for ${describeTime(left)}`;
   const fact = `${keyType}, its key fits, valid from ${notBefore.toISOString()} until ` +
-    `${notAfter.toISOString()}, for ${describeTime(left)} more`;
+    `${notAfter.toISOString()}, ${brief} more`;
   const warningMs = EXPIRY_WARNING_SECONDS[credentials.source] * 1000;
-  if (left >= Math.min(lifetime / LAST_PART, warningMs)) return ok(name, fact);
+  if (left >= Math.min(lifetime / LAST_PART, warningMs)) return ok(name, fact, brief);
   return warning(
     name,
     fact,
     "renew the talosconfig; for a Talos ServiceAccount, see why Talos has not: " +
       "kubectl describe serviceaccounts.talos.dev",
+    brief,
   );
 }
 
 function checkRoles(roles: readonly string[]): CheckLine {
   const fault = findRoleFault(roles);
   return fault === undefined
-    ? ok("role", roles.join(", "))
+    ? ok("role", roles.join(", "), roles.join(", "))
     : failed("role", fault.fact, fault.remedy ?? RENEW);
 }
 

@@ -13,6 +13,8 @@ const ACCESS_SYMBOLS = {
   access: { parameters: ["buffer", "i32"], result: "i32" },
 } as const satisfies Deno.ForeignLibraryInterface;
 const W_OK = 2;
+/** How many mount points a table names. */
+const NAMED_IN_BRIEF = 3;
 
 /** What of the configuration is about freezing. */
 export type FreezeConfig = Pick<Config, "statedir" | "fsfreezeAllowEmpty">;
@@ -28,7 +30,8 @@ export function checkFileSystems(mounts: () => readonly Mount[], config: FreezeC
     return failed(name, error.message, "run the check where /proc can be read");
   }
   if (order.length > 0) {
-    return ok(name, order.map(({ mountPoint }) => mountPoint).join(", "));
+    const mountPoints = order.map(({ mountPoint }) => mountPoint);
+    return ok(name, mountPoints.join(", "), inBrief(mountPoints));
   }
   const effect = config.fsfreezeAllowEmpty
     ? "a freeze covers nothing, and succeeds"
@@ -38,7 +41,14 @@ export function checkFileSystems(mounts: () => readonly Mount[], config: FreezeC
     `no file system on a block device is seen, so ${effect}`,
     "mount the host's / at --path-rootfs with all that is mounted in it, and look at " +
       "--fsfreeze-include and --fsfreeze-exclude",
+    "nothing",
   );
+}
+
+function inBrief(mountPoints: readonly string[]): string {
+  const named = mountPoints.slice(0, NAMED_IN_BRIEF).join(", ");
+  const more = mountPoints.length - NAMED_IN_BRIEF;
+  return more > 0 ? `${named} and ${more} more` : named;
 }
 
 /** The state directory, and what a freeze has left there. Nothing is written: it may be frozen. */

@@ -59,15 +59,20 @@ function checkVirtioPort(host: Host, config: PortConfig): CheckLine[] {
     path = locateVirtioPort(files, options);
     const isThere = path !== undefined && files.exists(path);
     const machine = isThere ? undefined : readOtherMachine(host);
-    if (machine !== undefined) return [ok("port", noPortToWaitFor(machine))];
+    if (machine !== undefined) return [ok("port", noPortToWaitFor(machine), "not needed")];
     if (path === undefined) {
       const wanted = config.path ?? config.portName;
       const fact = `there is no virtio-serial port ${wanted}: ${
         describeVirtioPorts(files, options)
       }`;
       return config.readiness.includes("port")
-        ? [failed("port", fact, HOW_TO_GET_PORT)]
-        : [warning("port", `${fact}; the agent is ready without (--readiness)`, HOW_TO_GET_PORT)];
+        ? [failed("port", fact, HOW_TO_GET_PORT, "none")]
+        : [warning(
+          "port",
+          `${fact}; the agent is ready without (--readiness)`,
+          HOW_TO_GET_PORT,
+          "none",
+        )];
     }
   } catch (error) {
     if (!(error instanceof LibcError)) throw error;
@@ -83,12 +88,13 @@ function checkVirtioPort(host: Host, config: PortConfig): CheckLine[] {
 
 function checkDevice(host: Host, procfs: string, path: string, name: string): CheckLine[] {
   const { libc, files } = host;
+  const device = path.replace(/^.*\//, "");
   const holder = findHolder(files, procfs, path);
   if (holder !== undefined) {
     const who = `process ${holder.pid} (${holder.command})`;
     return holder.command === AGENT_COMMAND
-      ? [ok("port", `${name}, held by the agent, ${who}`)]
-      : [failed("port", `${name} is held by another program, ${who}`, HOW_TO_FREE_PORT)];
+      ? [ok("port", `${name}, held by the agent, ${who}`, device)]
+      : [failed("port", `${name} is held by another program, ${who}`, HOW_TO_FREE_PORT, "taken")];
   }
   try {
     libc.file.close(openDevice(libc, path));
@@ -97,8 +103,8 @@ function checkDevice(host: Host, procfs: string, path: string, name: string): Ch
     return [explainDevice(name, error)];
   }
   return [
-    ok("port", `${name}, can be opened`),
-    warning("agent", `nothing has ${path} open, so no agent serves it`, NO_AGENT),
+    ok("port", `${name}, can be opened`, device),
+    warning("agent", `nothing has ${path} open, so no agent serves it`, NO_AGENT, "not served"),
   ];
 }
 

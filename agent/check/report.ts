@@ -20,17 +20,21 @@ export function exitStatus(lines: readonly CheckLine[], strict: boolean): number
 
 /** A line for each finding, its remedy below it, and a summary as the last line. */
 export function formatText(lines: readonly CheckLine[], colour: boolean): string {
+  return [...formatLines(lines, colour), summary(lines)].join("\n");
+}
+
+/** A line for each finding, and its remedy below it. */
+export function formatLines(lines: readonly CheckLine[], colour: boolean): string[] {
   const statusWidth = Math.max(...STATUSES.map(({ length }) => length)) + GAP;
   const nameWidth = Math.max(0, ...lines.map(({ name }) => name.length)) + GAP;
   const paint = (status: CheckStatus, text: string) =>
     colour ? `\x1b[${COLOURS[status]}m${text}\x1b[0m` : text;
-  const text = lines.flatMap(({ name, status, fact, remedy }) => {
+  return lines.flatMap(({ name, status, fact, remedy }) => {
     const head = paint(status, status) + " ".repeat(statusWidth - status.length);
     const found = head + name.padEnd(nameWidth) + fact;
     if (remedy === undefined) return [found];
     return [found, `${" ".repeat(statusWidth + nameWidth)}-> ${remedy}`];
   });
-  return [...text, summary(lines)].join("\n");
 }
 
 /** The findings as one JSON object (`CheckReport`). */

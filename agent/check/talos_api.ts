@@ -49,7 +49,7 @@ export async function checkTalosApi(
     }
     const milliseconds = Math.round(performance.now() - started);
     const fact = `${formatEndpoint(endpoint)} is Talos ${result}, answered in ${milliseconds} ms`;
-    return [...passedOver.map(line(warning)), ok(NAME, fact)];
+    return [...passedOver.map(line(warning)), ok(NAME, fact, result)];
   }
   return passedOver.map(line(failed));
 }

@@ -11,6 +11,7 @@ import { checkHostTrees } from "../check/host_trees.ts";
 import { checkHttpEndpoint } from "../check/http_endpoint.ts";
 import { checkPort } from "../check/port.ts";
 import { exitStatus, formatJson, formatText } from "../check/report.ts";
+import { formatRow } from "../check/row.ts";
 import { checkTalosApi } from "../check/talos_api.ts";
 import { COMMANDS } from "../commands/all.ts";
 import type { Config } from "../config/config.ts";
@@ -33,9 +34,12 @@ import { ignoreProxies } from "../daemon/proxy.ts";
 const OUTPUT: Option = {
   name: "output",
   kind: "choice",
-  choices: ["text", "json"],
+  choices: ["text", "json", "row"],
   default: "text",
-  help: "how to print what was found",
+  help:
+    "how to print what was found; row is for a table of many nodes: a line of cells between tabs " +
+    "(port, freeze, credentials, Talos API, clock, all else), each a status and a few words, and " +
+    "below it the lines that failed",
   commandLineOnly: true,
 };
 const STRICT: Option = {
@@ -46,7 +50,7 @@ const STRICT: Option = {
 };
 const CALL_TIMEOUT_MS = 5000;
 
-const HELP = `Usage: qemu-ga-talos check [--output text|json] [--strict] [OPTION]...
+const HELP = `Usage: qemu-ga-talos check [--output text|json|row] [--strict] [OPTION]...
 
 Looks for what keeps the agent from working: the port, the host's trees, what would be frozen, the
 credentials and the Talos API, the HTTP endpoint, the clock. It changes nothing, asks Talos for
@@ -74,9 +78,19 @@ export async function check(words: readonly string[]): Promise<number> {
   Deno.permissions.revokeSync({ name: "run" });
   ignoreProxies();
   const lines = await checkAll(libc, files, config);
-  const colour = Deno.stdout.isTerminal() && !Deno.noColor;
-  console.log(output === "json" ? formatJson(lines, strict) : formatText(lines, colour));
+  console.log(format(lines, output, strict));
   return exitStatus(lines, strict);
+}
+
+function format(lines: readonly CheckLine[], output: OptionValue, strict: boolean): string {
+  switch (output) {
+    case "json":
+      return formatJson(lines, strict);
+    case "row":
+      return formatRow(lines, strict);
+    default:
+      return formatText(lines, Deno.stdout.isTerminal() && !Deno.noColor);
+  }
 }
 
 function chosenOutput({ options }: ParsedCommandLine): OptionValue {

@@ -165,7 +165,7 @@ Deno.test("the configuration file and the environment are read as the agent read
 Deno.test("mistakes in the command line end with status 2 and one line", async () => {
   for (
     const [args, pattern] of [
-      [["--output", "xml"], /give text or json/],
+      [["--output", "xml"], /give text, json or row/],
       [["port"], /check takes no arguments, found port/],
     ] as const
   ) {

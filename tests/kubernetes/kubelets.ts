@@ -27,6 +27,8 @@ interface Pod {
 interface RunningPod {
   readonly agent: Daemon;
   readonly port: number;
+  /** Its options. */
+  readonly options: readonly string[];
 }
 
 /** How long an agent that is told to stop may take. */
@@ -44,18 +46,25 @@ export class Kubelets implements AsyncDisposable {
   readonly #controlPlane: ControlPlane;
   readonly #namespace: string;
   readonly #directory: string;
+  readonly #nodes: ReadonlySet<string>;
   readonly #running = new Map<string, RunningPod>();
   #stopping = false;
   #work: Promise<void> = Promise.resolve();
 
-  private constructor(controlPlane: ControlPlane, namespace: string, directory: string) {
+  private constructor(
+    controlPlane: ControlPlane,
+    namespace: string,
+    directory: string,
+    nodes: readonly string[],
+  ) {
     this.#controlPlane = controlPlane;
     this.#namespace = namespace;
     this.#directory = directory;
+    this.#nodes = new Set(nodes);
   }
 
   /**
-   * Starts one for each of these Nodes.
+   * Starts one for each of these Nodes; pods on others stay Pending.
    *
    * @param machines by the Node's name, its files in `proc`, `sys`, `dev` and `root`
    */
@@ -66,7 +75,7 @@ export class Kubelets implements AsyncDisposable {
   ): Promise<Kubelets> {
     const directory = await Deno.makeTempDir({ prefix: "kubelets-" });
     for (const [node, tree] of Object.entries(machines)) await plant(`${directory}/${node}`, tree);
-    const kubelets = new Kubelets(controlPlane, namespace, directory);
+    const kubelets = new Kubelets(controlPlane, namespace, directory, Object.keys(machines));
     kubelets.#work = kubelets.#workUntilStopped();
     return kubelets;
   }
@@ -77,6 +86,16 @@ export class Kubelets implements AsyncDisposable {
     const uid = pods.find(({ spec }) => spec.nodeName === node)?.metadata.uid ?? "";
     const running = this.#running.get(uid);
     return running === undefined ? undefined : (await readiness(running.port))?.text;
+  }
+
+  /** The options of each agent, by its pod's name. */
+  async options(): Promise<Map<string, readonly string[]>> {
+    return new Map(
+      (await this.#pods()).flatMap(({ metadata: { name, uid } }) => {
+        const running = this.#running.get(uid);
+        return running === undefined ? [] : [[name, running.options] as const];
+      }),
+    );
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -104,7 +123,7 @@ export class Kubelets implements AsyncDisposable {
 
   async #lookAfter(pod: Pod): Promise<void> {
     const { metadata: { name, uid, deletionTimestamp }, spec: { nodeName } } = pod;
-    if (nodeName === undefined) return;
+    if (nodeName === undefined || !this.#nodes.has(nodeName)) return;
     const path = `/api/v1/namespaces/${this.#namespace}/pods/${name}`;
     const running = this.#running.get(uid);
     if (deletionTimestamp !== undefined) {
@@ -118,9 +137,17 @@ export class Kubelets implements AsyncDisposable {
       const status = ready ? "True" : "False";
       const { conditions = [] } = pod.status ?? {};
       if (conditions.some((each) => each.type === "Ready" && each.status === status)) return;
-      const lastTransitionTime = new Date().toISOString().replace(/\.\d+/, "");
+      const now = new Date().toISOString().replace(/\.\d+/, "");
+      const agent = {
+        ...{ name: "agent", image: "", imageID: "", ready, restartCount: 0 },
+        state: { running: { startedAt: now } },
+      };
       await this.#controlPlane.api.merge(`${path}/status`, {
-        status: { phase: "Running", conditions: [{ type: "Ready", status, lastTransitionTime }] },
+        status: {
+          phase: "Running",
+          conditions: [{ type: "Ready", status, lastTransitionTime: now }],
+          containerStatuses: [agent],
+        },
       });
     }
   }
@@ -137,13 +164,13 @@ export class Kubelets implements AsyncDisposable {
       ...(secret === undefined ? {} : await this.#secretFiles(secret)),
     });
     const port = freePort();
-    const agent = new Daemon(EXECUTABLE, [
+    const options = [
       ...[`--config=${own}/qga.yaml`, `--statedir=${own}/state`],
       ...["proc", "sys", "dev"].map((tree) => `--path-${tree}fs=${machine}/${tree}`),
       ...[`--path-rootfs=${machine}/root`, `--listen-address=127.0.0.1:${port}`],
       ...(secret === undefined ? [] : [`--talosconfig=${own}/secret`]),
-    ], `${own}/log`);
-    return { agent, port };
+    ];
+    return { agent: new Daemon(EXECUTABLE, options, `${own}/log`), port, options };
   }
 
   /** None where there is no such Secret: the chart's volume is optional. */

@@ -1,6 +1,7 @@
 /** The chart and the agent against a real control plane, which all tests share. */
 
 import { loadFetchedCrds, loadGrafanaCrd, loadTalosCrd } from "./chart.ts";
+import { registerCheckAllTests } from "./check_all.ts";
 import { ControlPlane } from "../harness/kubernetes/control_plane.ts";
 import { registerDryRunTests } from "./dry_run.ts";
 import { registerEventTests } from "./events.ts";
@@ -41,6 +42,7 @@ registerPodTypesTest(cluster);
 registerSchedulingTests(cluster);
 registerMixedNodeTests(cluster);
 registerUpgradeTests(cluster);
+registerCheckAllTests(cluster);
 registerValuesFuzzTest(cluster);
 registerWarningTests(cluster);
 registerManifestTests(cluster);

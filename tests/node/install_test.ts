@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { ConnectProxy } from "../harness/kubernetes/connect_proxy.ts";
-import { ControlPlane } from "../harness/kubernetes/control_plane.ts";
+import { checkAll } from "../harness/kubernetes/check_all.ts";
+import { ControlPlane, findControlPlaneProgram } from "../harness/kubernetes/control_plane.ts";
 import { until } from "../harness/until.ts";
 import type { GuestAgentClient } from "../harness/qemu/guest_agent_client.ts";
 import { ConnectionClosedError } from "../harness/unix_stream.ts";
@@ -201,6 +202,25 @@ Deno.test("the chart on a real node", async (test) => {
     console.log(await helm("test", "agent", "--namespace", NAMESPACE, "--timeout", "3m"));
   });
 
+  const kubectlDirectory = (await findControlPlaneProgram("kubectl")).replace(/\/[^/]*$/, "");
+  const checkEveryNode = async () =>
+    await checkAll(controlPlane, kubectlDirectory, ["--namespace", NAMESPACE]);
+
+  await test.step("scripts/check-all has the node in its table", async () => {
+    const { code, stdout, stderr } = await checkEveryNode();
+    figures.push(["scripts/check-all", `status ${code}\n${stdout.trim()}`]);
+    assert.equal(stderr, "");
+    assert.equal(code, 0, stdout);
+    const cells = stdout.trim().split("\n").at(-1)?.split(/ {2,}/) ?? [];
+    assert.equal(cells[0], NODE_NAME);
+    assert.match(cells[1] ?? "", /^✓ vport\d+p\d+$/);
+    assert.equal(cells[2], `✓ ${DATA}, /`);
+    assert.match(cells[3] ?? "", /^✓ for 23 h \d+ min, os:operator$/);
+    assert.equal(cells[4], "✓ v1.13.0");
+    assert.match(cells[5] ?? "", /^✓ \d+ s off$/);
+    assert.match(cells[6] ?? "", /^✓ \d+ more$/);
+  });
+
   await test.step("a deleted pod's successor has the port", async () => {
     const before = await agent.pod();
     const begin = performance.now();
@@ -237,6 +257,11 @@ Deno.test("the chart on a real node", async (test) => {
       return /Readiness probe failed/.test(text) ? text : undefined;
     });
     console.log(described);
+    const { code, stdout } = await checkEveryNode();
+    figures.push(["scripts/check-all without port", `status ${code}\n${stdout.trim()}`]);
+    assert.equal(code, 1, stdout);
+    assert.match(stdout, /^talos-node +✗ none .* ✗ http$/m);
+    assert.match(stdout, /^ {2}failed +port +there is no virtio-serial port .*\n +-> switch on/m);
     const events = await until("an Event on the node says so", async () => {
       const text = await kubectl("get", "events.events.k8s.io", "--namespace", "default");
       return /PortAbsent/.test(text) ? text : undefined;
