@@ -13,22 +13,23 @@ export interface CommandOptions {
   readonly env: Readonly<Record<string, string>>;
   /** What it reads from its standard input. Default: nothing. */
   readonly stdin?: string | undefined;
+  /** How long it may take, in milliseconds. Default: two minutes. */
+  readonly timeoutMs?: number;
 }
 
-/** How long a command may take, in milliseconds. */
 const TIMEOUT_MS = 120_000;
 
 /**
  * Runs a command to its end, however it ends.
  *
- * @throws {Error} if it does not end within two minutes.
+ * @throws {Error} if it does not end in time.
  */
 export async function runCommand(
   program: string,
   args: readonly string[],
-  { env, stdin }: CommandOptions,
+  { env, stdin, timeoutMs = TIMEOUT_MS }: CommandOptions,
 ): Promise<CommandResult> {
-  const signal = AbortSignal.timeout(TIMEOUT_MS);
+  const signal = AbortSignal.timeout(timeoutMs);
   const process = new Deno.Command(program, {
     args: [...args],
     env: { ...env },
