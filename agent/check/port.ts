@@ -138,7 +138,8 @@ function explainDevice(name: string, error: LibcError): CheckLine {
       return failed(
         "port",
         `${name}: ${error.message}`,
-        "run the agent as root in a privileged container, which may open the host's devices",
+        "run the agent as root in a privileged container, which may open the host's devices, or let " +
+          "a device plugin hand it over",
       );
   }
 }

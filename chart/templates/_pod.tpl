@@ -231,8 +231,10 @@ env:
 envFrom:
   {{- toYaml . | nindent 2 }}
 {{- end }}
-# Privileged: nothing else opens the device of the virtio-serial port (the device cgroup denies it), and
-# freezing file systems needs CAP_SYS_ADMIN.
+{{- if .Values.securityContext.privileged }}
+# Privileged: only a device plugin could open the device of the virtio-serial port otherwise (the device cgroup
+# denies it), and freezing file systems needs CAP_SYS_ADMIN.
+{{- end }}
 securityContext:
   {{- toYaml .Values.securityContext | nindent 2 }}
 {{- with .Values.resources }}

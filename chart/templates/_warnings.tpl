@@ -9,6 +9,11 @@ What the cluster says against a working agent, as paragraphs for NOTES. Nothing 
 WARNING: freeze.guard.enabled is false: an agent that is killed during a freeze leaves its node frozen for good, since
 the container runtime waits for the frozen disk.
 {{- end }}
+{{- if not (or .Values.securityContext.privileged (include "qga.asksForDevice" .)) }}
+
+WARNING: securityContext.privileged is false, and resources.limits asks for no device: the agent cannot open its port.
+Let a device plugin hand it over (docs/unprivileged.md), or set securityContext.privileged to true.
+{{- end }}
 {{- with include "qga.openedCommands" . }}
 
 WARNING: these commands are closed by default, and your values open them to the hypervisor: {{ . }}
@@ -56,6 +61,11 @@ Set talos.secretKey to the key that holds the talosconfig.
 {{- end }}
 {{- end }}
 {{- end }}
+{{- end -}}
+
+{{/* Whether the agent's container has a resource that a device plugin gives: these have a domain in their names. */}}
+{{- define "qga.asksForDevice" -}}
+{{- range $name, $quantity := .Values.resources.limits | default dict }}{{ if contains "/" $name }}true{{ end }}{{ end -}}
 {{- end -}}
 
 {{- define "qga.warnNamespace" -}}

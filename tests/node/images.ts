@@ -30,6 +30,31 @@ export async function buildPauseImage(directory: string): Promise<string> {
 }
 
 /**
+ * Builds the image of generic-device-plugin, of the program that GENERIC_DEVICE_PLUGIN names or PATH has.
+ *
+ * @param directory where the archive goes
+ * @returns the OCI archive's path, and the image's name
+ */
+export async function buildDevicePluginImage(
+  directory: string,
+): Promise<{ archive: string; image: string }> {
+  const name = "generic-device-plugin";
+  const image = `localhost/${name}:1`;
+  const context = `${directory}/${name}`;
+  await Deno.mkdir(context);
+  const program = Deno.env.get("GENERIC_DEVICE_PLUGIN") ?? await findProgram(name);
+  await Deno.copyFile(program, `${context}/${name}`);
+  await Deno.writeTextFile(
+    `${context}/Containerfile`,
+    `FROM scratch\nCOPY ${name} /${name}\nENTRYPOINT ["/${name}"]\n`,
+  );
+  await run("podman", "build", "--quiet", "--tag", image, context);
+  const archive = `${directory}/${name}.tar`;
+  await run("podman", "push", "--quiet", image, `oci-archive:${archive}:${image}`);
+  return { archive, image };
+}
+
+/**
  * Builds the agent's image with scripts/image, from scratch.
  *
  * @returns the OCI archive's path
