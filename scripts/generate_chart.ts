@@ -1,7 +1,9 @@
 // Prints a file of chart/files: commands.yaml, made from the commands' declarations, defaults.yaml, made from the
 // chart's values and their schema, or formatted.yaml, made from the schema alone. scripts/generate runs it.
 //
-//   generate_chart.ts commands|defaults|formatted
+//   generate_chart.ts commands|defaults|formatted [CHART]
+//
+// CHART is the directory of the chart; default: that of the project.
 
 import { parse, stringify } from "yaml";
 import { COMMANDS } from "../agent/commands/all.ts";
@@ -39,7 +41,10 @@ const FORMATTED_INTRODUCTION = `# Made by \`scripts/generate\` from values.schem
 # a list, and an empty name for the value itself.
 `;
 
-const CHART = new URL("../chart/", import.meta.url);
+const CHART = new URL(
+  Deno.args[1] === undefined ? "../chart/" : `file://${await Deno.realPath(Deno.args[1])}/`,
+  import.meta.url,
+);
 const schema = JSON.parse(Deno.readTextFileSync(new URL("values.schema.json", CHART))) as Schema;
 const values: unknown = parse(Deno.readTextFileSync(new URL("values.yaml", CHART)));
 

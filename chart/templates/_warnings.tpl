@@ -14,6 +14,11 @@ the container runtime waits for the frozen disk.
 WARNING: securityContext.privileged is false, and resources.limits asks for no device: the agent cannot open its port.
 Let a device plugin hand it over (docs/unprivileged.md), or set securityContext.privileged to true.
 {{- end }}
+{{- if and .Values.image.tag .Values.image.digest }}
+
+WARNING: image.tag is {{ .Values.image.tag }}, and the image is the one of image.digest, which a release of the chart has.
+For the tag set image.digest to "".
+{{- end }}
 {{- with include "qga.openedCommands" . }}
 
 WARNING: these commands are closed by default, and your values open them to the hypervisor: {{ . }}
