@@ -44,8 +44,13 @@ Deno.test("the image", async (test) => {
   await using scratch = new AsyncDisposableStack();
   const directory = await Deno.makeTempDir({ prefix: "image-" });
   scratch.defer(() => Deno.remove(directory, { recursive: true }));
-  await run("scripts/image", "--base", "scratch", "--name", NAME);
+  const said = await run("scripts/image", "--base", "scratch", "--name", NAME);
   scratch.defer(async () => void await podman.run("image", "rm", "--force", NAME));
+
+  await test.step("comes with what to do next", () => {
+    assert.ok(said.includes(`podman push ${NAME} `), said);
+    assert.ok(said.includes("podman manifest push --all "), said);
+  });
 
   await test.step("has the executable, what it is linked with, and nothing else", async () => {
     const container = (await podman.run("create", NAME)).trim();
