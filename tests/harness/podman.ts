@@ -14,10 +14,11 @@ default_ulimits = ["nofile=1024:1024", "nproc=1024:1024"]
 
 /** Podman with a configuration of its own, which is removed when it is disposed. */
 export class Podman implements AsyncDisposable {
-  readonly #configuration: string;
+  /** Path of the configuration, for CONTAINERS_CONF of programs that run podman. */
+  readonly configuration: string;
 
   private constructor(configuration: string) {
-    this.#configuration = configuration;
+    this.configuration = configuration;
   }
 
   /** Makes the configuration. */
@@ -33,12 +34,12 @@ export class Podman implements AsyncDisposable {
    * @throws {Error} with its complaint, if it fails.
    */
   async run(...args: readonly string[]): Promise<string> {
-    const env = { CONTAINERS_CONF: this.#configuration };
+    const env = { CONTAINERS_CONF: this.configuration };
     return succeeded(`podman ${args.join(" ")}`, await runCommand("podman", args, { env })).stdout;
   }
 
   /** Removes the configuration. */
   async [Symbol.asyncDispose](): Promise<void> {
-    await Deno.remove(this.#configuration);
+    await Deno.remove(this.configuration);
   }
 }
