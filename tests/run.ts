@@ -71,6 +71,30 @@ const SUITES: readonly Suite[] = [
   },
   { name: "unit", quick: true, parts: ["newest"], command: ["deno", ...UNIT] },
   {
+    name: "markdown",
+    quick: true,
+    parts: [],
+    command: ["deno", ...TEST, "tests/files/markdown_test.ts"],
+  },
+  {
+    name: "shell",
+    quick: false,
+    parts: ["linters"],
+    command: ["deno", ...TEST, "tests/files/shell_test.ts"],
+  },
+  {
+    name: "yaml",
+    quick: false,
+    parts: ["linters"],
+    command: ["deno", ...TEST, "tests/files/yaml_test.ts"],
+  },
+  {
+    name: "workflows",
+    quick: false,
+    parts: ["linters", "actionlint", "zizmor"],
+    command: ["deno", ...TEST, "tests/files/workflows_test.ts"],
+  },
+  {
     name: "unit on the newest Deno",
     quick: false,
     parts: ["newest"],
@@ -208,6 +232,16 @@ const SUITES: readonly Suite[] = [
     quick: false,
     parts: ["compile", "compile-arm64", "arm64", "image", "image-arm64"],
     command: ["deno", ...TEST, "tests/image"],
+  },
+  {
+    name: "release",
+    quick: false,
+    parts: [
+      ...["compile", "compile-arm64", "image", "image-arm64", "helm", "control-plane"],
+      ...["skopeo", "cosign", "registry"],
+    ],
+    command: ["deno", ...LOUD_TEST, "tests/release"],
+    report: /^release: .*$/gm,
   },
   {
     name: "kubernetes",
