@@ -1,58 +1,96 @@
 import { actAsMachined, bootTalosGuest, startTalosApi } from "../tests/harness/qemu/talos_guest.ts";
+import type { Guest } from "../tests/harness/qemu/guest.ts";
+import type { GuestAgentClient } from "../tests/harness/qemu/guest_agent_client.ts";
 import { stringifyExactJson } from "../tests/harness/exact_json.ts";
 
 /** What the first answer may take: the VM is emulated. */
 const FIRST_ANSWER = { timeoutMs: 90_000 };
-const QUESTIONS: readonly (readonly [string, string])[] = [
-  ["Is anybody there?", "guest-ping"],
-  ["Which operating system is it?", "guest-get-osinfo"],
-  ["What is it called?", "guest-get-host-name"],
-  ["Which addresses has it?", "guest-network-get-interfaces"],
-  ["What can the agent do?", "guest-info"],
+const SLOW = { timeoutMs: 30_000 };
+const INDENT = " ".repeat(10);
+/** How much of an answer is shown. */
+const SHOWN_CHARACTERS = 160;
+
+interface Question {
+  readonly question: string;
+  readonly command: string;
+  /** What of the answer is shown. Default: all. */
+  readonly part?: (answer: unknown) => unknown;
+}
+
+const QUESTIONS: readonly Question[] = [
+  { question: "What is it called?", command: "guest-get-host-name" },
+  {
+    question: "Which operating system is it?",
+    command: "guest-get-osinfo",
+    part: (answer) => {
+      const { "pretty-name": name, "kernel-release": kernel } = answer as Record<string, unknown>;
+      return { "pretty-name": name, "kernel-release": kernel };
+    },
+  },
+  {
+    question: "Which addresses has it?",
+    command: "guest-network-get-interfaces",
+    part: (answer) =>
+      (answer as readonly { readonly name: string }[])
+        .filter(({ name }) => name !== "lo"),
+  },
 ];
+/** What Talos would have mounted, and the guard that the chart runs next to the agent. */
+const SET_UP = "mkdir -p /host/root/var && mount -t ext4 /dev/vda /host/root/var && " +
+  "{ setsid qemu-ga-talos guard </dev/null >/run/guard.log 2>&1 & } && " +
+  "until grep -q 'guard started' /run/guard.log; do usleep 50000; done";
+/** Ends when what it has written is on the disk. */
+const WRITE = "echo data >/host/root/var/data && sync /host/root/var/data";
 
 const started = performance.now();
 
-function tell(text: string): void {
+function tell(text: string, command?: string): void {
   const seconds = ((performance.now() - started) / 1000).toFixed(1).padStart(5);
-  console.log(`[${seconds} s] ${text}`);
+  if (command === undefined) console.log(`[${seconds} s] ${text}`);
+  else console.log(`[${seconds} s] ${text}  -> %c${command}`, "color: cyan");
 }
 
-function shorten(text: string): string {
-  return text.length <= 300 ? text : `${text.slice(0, 300)} ... (${text.length} characters)`;
+function tellAnswer(answer: unknown, { part }: Pick<Question, "part">): void {
+  const text = stringifyExactJson(part === undefined ? answer : part(answer));
+  const isWhole = part === undefined && text.length <= SHOWN_CHARACTERS;
+  const length = stringifyExactJson(answer).length;
+  console.log(
+    `${INDENT}<- %c${text.slice(0, SHOWN_CHARACTERS)}%c${
+      isWhole ? "" : ` ... (${length} characters)`
+    }`,
+    "color: green",
+    "",
+  );
 }
 
 /** Tells the story; throws when a step of it was not seen. */
 async function demo(keep: boolean): Promise<void> {
-  tell(
-    "A Talos API starts on this machine (HTTP/2, mutual TLS, roles from the client certificate).",
-  );
+  tell("A Talos API starts on this machine: HTTP/2, mutual TLS, roles.");
   await using api = await startTalosApi();
-  tell(`It listens on ${api.endpoint}. A VM boots with the agent on a virtio-serial port.`);
-  await using guest = await bootTalosGuest(api);
-  tell("The VM is up. The hypervisor connects to the port and synchronizes.");
+  tell("A VM boots with the agent on a virtio-serial port.");
+  await using guest = await bootTalosGuest(api, {
+    guest: { disks: [{ sizeMiB: 64, fileSystem: "ext4" }] },
+  });
+  await run(guest, SET_UP);
+  tell("The hypervisor connects to the port.", "guest-sync-delimited");
   {
     await using agent = await guest.agent();
     await agent.sync(FIRST_ANSWER);
-    tell("The agent has answered.");
-    for (const [question, command] of QUESTIONS) {
-      tell(`${question}  -> ${command}`);
-      const answer = await agent.execute(command, undefined, { timeoutMs: 30_000 });
-      console.log(`          <- ${shorten(stringifyExactJson(answer))}`);
-    }
+    for (const question of QUESTIONS) await ask(agent, question);
+    await freeze(guest, agent);
   }
   if (keep) {
     tell(`The VM stays up. Talk to ${guest.agentSocket}, for example with`);
-    console.log(`          dist/qemu-ga-talos call --path ${guest.agentSocket} guest-get-osinfo`);
-    console.log("          or send guest-shutdown. Ctrl-C ends the VM.");
+    console.log(`${INDENT}dist/qemu-ga-talos call --path ${guest.agentSocket} guest-get-osinfo`);
+    console.log(`${INDENT}or send guest-shutdown. Ctrl-C ends the VM.`);
     const end = Promise.race([guest.exited, interrupted()]).then(() => false);
     // A reboot brings the VM back; only a shutdown ends it.
     while (await Promise.race([actAsMachined(api, guest).then(() => true), end]));
     return;
   }
   await using agent = await guest.agent();
-  await agent.sync({ timeoutMs: 30_000 });
-  tell('Somebody presses "Shutdown".  -> guest-shutdown');
+  await agent.sync(SLOW);
+  tell('Somebody presses "Shutdown".', "guest-shutdown");
   const machined = actAsMachined(api, guest);
   await agent.request("guest-shutdown");
   const [call] = (await api.calls.waitFor(1, 30_000)).slice(-1);
@@ -62,13 +100,43 @@ async function demo(keep: boolean): Promise<void> {
   tell(
     `The Talos API gets ${call.method} ${JSON.stringify(call.request)} from role ${call.roles}.`,
   );
-  tell("Talos stops the node and powers it off.");
   await machined;
   const event = await guest.qmp.waitEvent("SHUTDOWN", { timeoutMs: 60_000 });
   const { code } = await guest.exited;
   tell(`QEMU reports ${event.name} ${JSON.stringify(event.data)} and ends with status ${code}.`);
   if (code !== 0) throw new Error(`QEMU ended with status ${code}`);
   tell("Done: every step was seen.");
+}
+
+/** As for a backup: what writes meanwhile waits. */
+async function freeze(guest: Guest, agent: GuestAgentClient): Promise<void> {
+  await ask(agent, {
+    question: "A backup begins: how many file systems are frozen?",
+    command: "guest-fsfreeze-freeze",
+  });
+  let written = false;
+  const write = run(guest, WRITE).finally(() => written = true);
+  // Awaited below, unless something fails before.
+  write.catch(() => {});
+  await run(guest, "sleep 1");
+  if (written) throw new Error("a program could write to /var while it was frozen");
+  tell("A program that writes to /var waits.");
+  await ask(agent, {
+    question: "The backup has its snapshot: how many are thawed?",
+    command: "guest-fsfreeze-thaw",
+  });
+  await write;
+  tell("The program goes on: what it wrote is on the disk.");
+}
+
+async function ask(agent: GuestAgentClient, question: Question): Promise<void> {
+  tell(question.question, question.command);
+  tellAnswer(await agent.execute(question.command, undefined, SLOW), question);
+}
+
+async function run(guest: Guest, command: string): Promise<void> {
+  const { status, stderr } = await guest.run(command, SLOW);
+  if (status !== 0) throw new Error(`\`${command}\` exits with ${status} in the VM: ${stderr}`);
 }
 
 function interrupted(): Promise<void> {
