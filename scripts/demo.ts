@@ -3,18 +3,21 @@ import type { Guest } from "../tests/harness/qemu/guest.ts";
 import type { GuestAgentClient } from "../tests/harness/qemu/guest_agent_client.ts";
 import { stringifyExactJson } from "../tests/harness/exact_json.ts";
 
-/** What the first answer may take: the VM is emulated. */
-const FIRST_ANSWER = { timeoutMs: 90_000 };
+/** What the start of agent and guard may take: the VM is emulated. */
+const EMULATED_START = { timeoutMs: 90_000 };
 const SLOW = { timeoutMs: 30_000 };
 const INDENT = " ".repeat(10);
-/** How much of an answer is shown. */
-const SHOWN_CHARACTERS = 160;
 
 interface Question {
   readonly question: string;
   readonly command: string;
   /** What of the answer is shown. Default: all. */
   readonly part?: (answer: unknown) => unknown;
+}
+
+interface Interface {
+  readonly name: string;
+  readonly "ip-addresses"?: readonly { readonly "ip-address": string }[];
 }
 
 const QUESTIONS: readonly Question[] = [
@@ -31,8 +34,9 @@ const QUESTIONS: readonly Question[] = [
     question: "Which addresses has it?",
     command: "guest-network-get-interfaces",
     part: (answer) =>
-      (answer as readonly { readonly name: string }[])
-        .filter(({ name }) => name !== "lo"),
+      (answer as readonly Interface[]).filter(({ name }) => name !== "lo")
+        .flatMap(({ "ip-addresses": addresses = [] }) => addresses)
+        .map(({ "ip-address": address }) => address),
   },
 ];
 /** What Talos would have mounted, and the guard that the chart runs next to the agent. */
@@ -50,17 +54,9 @@ function tell(text: string, command?: string): void {
   else console.log(`[${seconds} s] ${text}  -> %c${command}`, "color: cyan");
 }
 
-function tellAnswer(answer: unknown, { part }: Pick<Question, "part">): void {
+function tellAnswer(answer: unknown, { part }: Question): void {
   const text = stringifyExactJson(part === undefined ? answer : part(answer));
-  const isWhole = part === undefined && text.length <= SHOWN_CHARACTERS;
-  const length = stringifyExactJson(answer).length;
-  console.log(
-    `${INDENT}<- %c${text.slice(0, SHOWN_CHARACTERS)}%c${
-      isWhole ? "" : ` ... (${length} characters)`
-    }`,
-    "color: green",
-    "",
-  );
+  console.log(`${INDENT}<- %c${text}%c${part === undefined ? "" : " ..."}`, "color: green", "");
 }
 
 /** Tells the story; throws when a step of it was not seen. */
@@ -71,11 +67,11 @@ async function demo(keep: boolean): Promise<void> {
   await using guest = await bootTalosGuest(api, {
     guest: { disks: [{ sizeMiB: 64, fileSystem: "ext4" }] },
   });
-  await run(guest, SET_UP);
   tell("The hypervisor connects to the port.", "guest-sync-delimited");
   {
     await using agent = await guest.agent();
-    await agent.sync(FIRST_ANSWER);
+    await agent.sync(EMULATED_START);
+    await run(guest, SET_UP, EMULATED_START);
     for (const question of QUESTIONS) await ask(agent, question);
     await freeze(guest, agent);
   }
@@ -103,9 +99,9 @@ async function demo(keep: boolean): Promise<void> {
   await machined;
   const event = await guest.qmp.waitEvent("SHUTDOWN", { timeoutMs: 60_000 });
   const { code } = await guest.exited;
-  tell(`QEMU reports ${event.name} ${JSON.stringify(event.data)} and ends with status ${code}.`);
+  tell(`QEMU reports ${event.name} ${JSON.stringify(event.data)}.`);
   if (code !== 0) throw new Error(`QEMU ended with status ${code}`);
-  tell("Done: every step was seen.");
+  tell("QEMU has ended with status 0: every step was seen.");
 }
 
 /** As for a backup: what writes meanwhile waits. */
@@ -134,8 +130,8 @@ async function ask(agent: GuestAgentClient, question: Question): Promise<void> {
   tellAnswer(await agent.execute(question.command, undefined, SLOW), question);
 }
 
-async function run(guest: Guest, command: string): Promise<void> {
-  const { status, stderr } = await guest.run(command, SLOW);
+async function run(guest: Guest, command: string, timeout = SLOW): Promise<void> {
+  const { status, stderr } = await guest.run(command, timeout);
   if (status !== 0) throw new Error(`\`${command}\` exits with ${status} in the VM: ${stderr}`);
 }
 
