@@ -53,7 +53,8 @@ export async function checkCredentials(
   return { lines, credentials };
 }
 
-const RENEW = "make it again: talosctl config new --roles os:operator, or a Talos ServiceAccount";
+const RENEW = "make it again: talosctl -n CONTROL_PLANE config new --roles os:operator FILE, " +
+  "or a Talos ServiceAccount";
 
 function checkCertificate(credentials: Credentials, now: Date): CheckLine {
   const name = "certificate";

@@ -78,7 +78,7 @@ Deno.test("no talosconfig is a way to run, one that cannot be read is a failure"
   await directory.write("other-key", "context: a\ncontexts:\n  a:\n    crt: bm9uc2Vuc2U=\n");
   const cases: [string, RegExp, RegExp][] = [
     ["missing", /no such file/, /--talosconfig/],
-    ["other-key", /not a PEM CERTIFICATE/, /talosctl config new/],
+    ["other-key", /not a PEM CERTIFICATE/, /talosctl -n CONTROL_PLANE config new/],
   ];
   for (const [file, fact, remedy] of cases) {
     const { lines: [line], credentials } = await checkCredentials(

@@ -10,8 +10,8 @@ export interface DocumentedValues {
   readonly text: string;
 }
 
-/** Members at the top of what is no values file: machine configurations of Talos, and objects of Kubernetes. */
-const OTHER_FILES = ["apiVersion", "cluster", "machine"];
+/** Members at the top of what is no values file: of Talos' machine configuration, Kubernetes' objects, Prometheus. */
+const OTHER_FILES = ["apiVersion", "cluster", "machine", "scrape_configs"];
 
 /** All values files that the documentation shows, in its order. */
 export async function documentedValues(): Promise<DocumentedValues[]> {

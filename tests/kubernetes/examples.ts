@@ -131,10 +131,10 @@ async function follow(
   helm: HelmVersion,
   commands: readonly (readonly string[])[],
 ): Promise<string> {
-  const talosconfig = `${controlPlane.directory}/qga.talosconfig`;
+  const talosconfig = `${controlPlane.directory}/qga-talosconfig`;
   let notes = "";
   for (const [program, ...words] of commands) {
-    const args = words.map((word) => word.replace("qga.talosconfig", talosconfig))
+    const args = words.map((word) => word.replace("qga-talosconfig", talosconfig))
       .map((word) => word === "NODE" ? "labelled-metal" : word);
     if (program === "kubectl") await controlPlane.kubectl(args);
     else if (program === "helm") {
