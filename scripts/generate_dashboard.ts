@@ -10,7 +10,7 @@ const PANEL_ALERTS_INTRODUCTION =
   `# Made by \`scripts/generate\` from the panels in \`scripts/dashboard\`; do not edit.
 #
 # The alert that belongs to a panel of the dashboard, by the panel's title: the panel links to the alert's section of
-# docs/alerts.md.
+# docs/reference/alerts.md.
 `;
 
 const FILES: Readonly<Record<string, () => string>> = {

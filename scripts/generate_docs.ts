@@ -1,4 +1,4 @@
-// Prints docs/commands.md or docs/metrics.md, made from declarations. scripts/generate runs it.
+// Prints docs/reference/commands.md or docs/reference/metrics.md, made from declarations. scripts/generate runs it.
 //
 //   generate_docs.ts commands|metrics
 

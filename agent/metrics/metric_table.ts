@@ -5,7 +5,7 @@ import { COMMAND_FAMILIES } from "../activity/command_family.ts";
 /** What a label can be: these values, or those that a sentence tells. Never what a client sends. */
 export type LabelValues = readonly string[] | string;
 
-/** A metric, declared once: registration and docs/metrics.md are made from it. */
+/** A metric, declared once: registration and docs/reference/metrics.md are made from it. */
 export interface MetricDeclaration {
   readonly type: "counter" | "gauge" | "histogram";
   /** One sentence without a full stop. */
@@ -39,7 +39,7 @@ export const METRICS = {
     type: "counter",
     help: "Requests answered, by command and outcome",
     labels: {
-      command: "a command of docs/commands.md, or unknown",
+      command: "a command of docs/reference/commands.md, or unknown",
       outcome: "success, error or blocked",
     },
   },

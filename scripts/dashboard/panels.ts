@@ -33,7 +33,7 @@ import { PanelBuilder as TimeseriesBuilder } from "@grafana/grafana-foundation-s
 /** The data source that is chosen. */
 export const DATA_SOURCE: DataSourceRef = { type: "prometheus", uid: "${datasource}" };
 
-/** A panel, and the alert whose section of docs/alerts.md says what to do about it. */
+/** A panel, and the alert whose section of docs/reference/alerts.md says what to do about it. */
 export interface DashboardPanel {
   readonly title: string;
   readonly panel: Builder<Panel>;

@@ -36,7 +36,7 @@ Deno.test("each alert has a test in which it fires, and one in which it is silen
 });
 
 Deno.test("each alert says what is wrong, how bad it is, and where to read what to do", async () => {
-  const sections = (await Deno.readTextFile("docs/alerts.md")).match(/^## .*$/gm) ?? [];
+  const sections = (await Deno.readTextFile("docs/reference/alerts.md")).match(/^## .*$/gm) ?? [];
   const alerts = (await renderRules()).groups.flatMap(({ rules }) => rules);
   deepEqual(alerts.map(({ alert }) => `## ${alert}`), sections);
   for (const { alert, labels, annotations } of alerts) {
@@ -44,7 +44,7 @@ Deno.test("each alert says what is wrong, how bad it is, and where to read what 
     ok((annotations["summary"] ?? "").length > 10, alert);
     ok((annotations["description"] ?? "").length > 40, alert);
     // A heading's anchor is the heading in small letters.
-    equal(annotations["runbook"], `docs/alerts.md#${alert.toLowerCase()}`);
+    equal(annotations["runbook"], `docs/reference/alerts.md#${alert.toLowerCase()}`);
   }
 });
 

@@ -10,7 +10,7 @@ import {
 } from "./chart_content.ts";
 import { metricNames } from "./metric_names.ts";
 
-const RUNBOOK = "https://example.com/docs/alerts.md";
+const RUNBOOK = "https://example.com/docs/reference/alerts.md";
 
 async function rendered(...args: Parameters<typeof renderDashboard>): Promise<Dashboard> {
   // The chart's own.
@@ -101,7 +101,7 @@ Deno.test("what is left of a certificate has the colours of the alert's limits",
 });
 
 Deno.test("panels link to what each alert means, and to nothing where nobody has said where that is", async () => {
-  const sections = (await Deno.readTextFile("docs/alerts.md")).match(/(?<=^## ).*$/gm) ?? [];
+  const sections = (await Deno.readTextFile("docs/reference/alerts.md")).match(/(?<=^## ).*$/gm) ?? [];
   const { panels, links } = await rendered({
     args: ["--set", `metrics.prometheusRule.runbookUrl=${RUNBOOK}`],
   });
