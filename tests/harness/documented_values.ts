@@ -13,11 +13,16 @@ export interface DocumentedValues {
 /** Members at the top of what is no values file: of Talos' machine configuration, Kubernetes' objects, Prometheus. */
 const OTHER_FILES = ["apiVersion", "cluster", "machine", "scrape_configs"];
 
+/** The agent's own file, in comments of documentation as in the chart. */
+const AGENT_FILE = "qga.yaml";
+
 /** All values files that the documentation shows, in its order. */
 export async function documentedValues(): Promise<DocumentedValues[]> {
   const pages = ["README.md", "chart/README.md"];
-  for await (const { name, isFile } of Deno.readDir(`${PROJECT}/docs`)) {
-    if (isFile) pages.push(`docs/${name}`);
+  for (const directory of ["docs", "docs/reference"]) {
+    for await (const { name } of Deno.readDir(`${PROJECT}/${directory}`)) {
+      if (name.endsWith(".md")) pages.push(`${directory}/${name}`);
+    }
   }
   const found: DocumentedValues[] = [];
   for (const page of pages.sort()) {
@@ -27,7 +32,8 @@ export async function documentedValues(): Promise<DocumentedValues[]> {
         Object.keys(document.toJS() as Record<string, unknown>)
       );
       if (members.some((member) => OTHER_FILES.includes(member))) continue;
-      found.push({ page, name: /^# (\S+\.yaml)$/m.exec(text)?.[1] ?? "", text });
+      const name = /^# (\S+\.yaml)$/m.exec(text)?.[1] ?? "";
+      if (name !== AGENT_FILE) found.push({ page, name, text });
     }
   }
   return found;
