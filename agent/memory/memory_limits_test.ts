@@ -37,9 +37,9 @@ Deno.test("whatever the limit is, its data fit beside the agent, and a request o
   }
 });
 
-Deno.test("README's table of limits is what the agent takes", async () => {
-  const readme = await Deno.readTextFile("README.md");
-  const rows = readme.matchAll(/^ *\| (\d+ MiB|none) +\|(.* MiB.*)\|$/gm);
+Deno.test("the documented table of limits is what the agent takes", async () => {
+  const page = await Deno.readTextFile("docs/reference/limits.md");
+  const rows = page.matchAll(/^\| (\d+ MiB|none) +\|(.* MiB.*)\|$/gm);
   const documented = Array.from(rows, ([, limit, cells = ""]) => [
     limit,
     ...cells.split("|").map((cell) => cell.trim()),
