@@ -69,6 +69,7 @@ const SUITES: readonly Suite[] = [
     parts: ["protoc"],
     command: ["scripts/generate", "--check"],
   },
+  { name: "docs", quick: true, parts: [], command: ["deno", ...TEST, "tests/docs"] },
   { name: "unit", quick: true, parts: ["newest"], command: ["deno", ...UNIT] },
   {
     name: "markdown",
