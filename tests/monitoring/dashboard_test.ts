@@ -101,7 +101,8 @@ Deno.test("what is left of a certificate has the colours of the alert's limits",
 });
 
 Deno.test("panels link to what each alert means, and to nothing where nobody has said where that is", async () => {
-  const sections = (await Deno.readTextFile("docs/reference/alerts.md")).match(/(?<=^## ).*$/gm) ?? [];
+  const sections = (await Deno.readTextFile("docs/reference/alerts.md")).match(/(?<=^## ).*$/gm) ??
+    [];
   const { panels, links } = await rendered({
     args: ["--set", `metrics.prometheusRule.runbookUrl=${RUNBOOK}`],
   });
