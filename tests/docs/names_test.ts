@@ -14,12 +14,12 @@ import { readPages } from "./pages.ts";
 const PAGES = await readPages();
 const INLINE = PAGES.flatMap(({ inline }) => inline);
 
-/** Options of Helm and Deno that sentences name by themselves. Behind a program's name they are that program's. */
+/** Options of Helm, Deno and podman that sentences name by themselves. Behind a program's name they are that program's. */
 const OTHER_OPTIONS = [
   ...["--set", "--set-file", "--set-json", "--values", "--version", "--wait", "--logs"],
   ...["--create-namespace", "--reset-then-reuse-values", "--reuse-values", "--reset-values"],
   ...["--force-conflicts", "--no-hooks"],
-  "--filter",
+  ...["--filter", "--build-arg"],
 ];
 /** Programs of others, with which inline code may begin. */
 const OTHER_PROGRAM =
@@ -43,7 +43,7 @@ function unknown(
   return { found, missing };
 }
 
-Deno.test("each option in a sentence is one of the agent, of a script, or of Helm and Deno", async () => {
+Deno.test("each option in a sentence is one of the agent, of a script, or of a program named here", async () => {
   const known = new Set([
     ...runHelp().matchAll(/--[a-z][a-z-]*/g).map(([name]) => name),
     ...OTHER_OPTIONS,
@@ -100,7 +100,7 @@ Deno.test("each command guest-... is one of the agent's", () => {
 });
 
 /** What dotted names begin with that are no values: fields of objects, addresses, files of the state directory. */
-const NO_VALUE = /^(?:status|spec|metadata|cluster|machine|kubernetes|registry|example|qga)\./;
+const NO_VALUE = /^(?:status|spec|metadata|cluster|machine|kubernetes|registry|example|org|qga)\./;
 const FILE_NAME = /\.(?:ts|md|ya?ml|json|lock|svg|tar|tgz|txt)$/;
 
 Deno.test("each value of the chart that a sentence names exists", async () => {
