@@ -14,11 +14,17 @@ import { readPages } from "./pages.ts";
 const PAGES = await readPages();
 const INLINE = PAGES.flatMap(({ inline }) => inline);
 
-/** Options of Helm, Deno and podman that sentences name by themselves. Behind a program's name they are that program's. */
+/** Options of other programs that sentences name by themselves. Behind a program's name they are that program's. */
 const OTHER_OPTIONS = [
+  // Helm
   ...["--set", "--set-file", "--set-json", "--values", "--version", "--wait", "--logs"],
   ...["--create-namespace", "--reset-then-reuse-values", "--reuse-values", "--reset-values"],
   ...["--force-conflicts", "--no-hooks"],
+  // kubectl, talosctl
+  ...["--from-file", "--roles", "--crt-ttl"],
+  // virsh, virt-install
+  ...["--mode", "--quiesce", "--channel"],
+  // Deno, podman
   ...["--filter", "--build-arg"],
 ];
 /** Programs of others, with which inline code may begin. */
@@ -99,8 +105,11 @@ Deno.test("each command guest-... is one of the agent's", () => {
   ok(named.length > 40, `only ${named.length} commands were found`);
 });
 
-/** What dotted names begin with that are no values: fields of objects, addresses, files of the state directory. */
-const NO_VALUE = /^(?:status|spec|metadata|cluster|machine|kubernetes|registry|example|org|qga)\./;
+/** What dotted names begin with that are no values: fields, kinds and addresses, other charts' values, our state files. */
+const NO_VALUE = new RegExp(
+  "^(?:status|spec|metadata|cluster|machine|serviceaccounts|kubernetes|org|registry|ghcr|example|" +
+    "prometheus|sidecar|qga)\\.",
+);
 const FILE_NAME = /\.(?:ts|md|ya?ml|json|lock|svg|tar|tgz|txt)$/;
 
 Deno.test("each value of the chart that a sentence names exists", async () => {
