@@ -65,8 +65,6 @@ all take these options; \`qemu-ga-talos check --help\` and \`qemu-ga-talos guard
 have besides.
 `;
 
-const COMMAND_HEADINGS = ["Command", "Since", "Arguments", "By default", "On Talos", "Capability"];
-
 function describeArguments(declarations: ArgumentDeclarations): string {
   return Object.entries(declarations).map(([name, { type, required }]) => {
     const text = `\`${name}: ${type.name}\``;
@@ -79,12 +77,6 @@ function describePolicy({ isSync, byDefault }: AnyCommandDeclaration): string {
   return byDefault === undefined ? "enabled" : `${byDefault.access}: ${byDefault.reason}`;
 }
 
-function row(cells: readonly string[]): string {
-  return `| ${cells.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |`;
-}
-
-const METRIC_HEADINGS = ["Metric", "Type", "Labels", "Meaning"];
-
 function describeLabels({ labels = {}, buckets }: MetricDeclaration): string {
   const described = Object.entries(labels).map(([name, values]) =>
     `\`${name}\`: ${typeof values === "string" ? values : values.join(", ")}`
@@ -93,32 +85,41 @@ function describeLabels({ labels = {}, buckets }: MetricDeclaration): string {
   return described.join("; ");
 }
 
-function table(introduction: string, headings: readonly string[], rows: readonly string[]): string {
-  return [introduction, row(headings), row(headings.map(() => "---")), ...rows].join("\n");
+/** A section of a page: a heading with its marks, a sentence, and facts as a list. */
+function section(heading: string, text: string, facts: readonly string[]): string {
+  return [heading, text, facts.map((fact) => `- ${fact}`).join("\n")].join("\n\n");
+}
+
+function describeCommand(command: AnyCommandDeclaration): string {
+  const described = describeArguments(command.arguments);
+  return section(`## ${command.name}`, command.summary.replaceAll("*", "\\*"), [
+    ...(described === "" ? [] : [`arguments: ${described}`]),
+    `by default: ${describePolicy(command)}`,
+    ...(command.capability === undefined ? [] : [`needs: ${command.capability}`]),
+    `since QEMU ${command.since}`,
+  ]);
 }
 
 function commandsPage(): string {
-  const rows = COMMANDS.toSorted((one, other) => one.name < other.name ? -1 : 1)
-    .map((command) =>
-      row([
-        `\`${command.name}\``,
-        command.since,
-        describeArguments(command.arguments),
-        describePolicy(command),
-        command.summary,
-        command.capability ?? "",
-      ])
-    );
-  return table(COMMANDS_INTRODUCTION, COMMAND_HEADINGS, rows);
+  const commands = COMMANDS.toSorted((one, other) => one.name < other.name ? -1 : 1);
+  const named = (access: string) =>
+    commands.filter(({ byDefault }) => byDefault?.access === access)
+      .map(({ name }) => `[${name}](#${name})`).join(", ");
+  return [
+    COMMANDS_INTRODUCTION,
+    `Blocked by default: ${named("blocked")}. Never run: ${named("never")}.`,
+    ...commands.map(describeCommand),
+  ].join("\n\n");
 }
 
 function metricsPage(): string {
   const declarations: readonly (readonly [string, MetricDeclaration])[] = Object.entries(METRICS);
-  const rows = declarations.map(([name, declaration]) => {
-    const { type, help } = declaration;
-    return row([`\`${name}\``, type, describeLabels(declaration), `${help}.`]);
+  const metrics = declarations.map(([name, declaration]) => {
+    const labels = describeLabels(declaration);
+    return `- \`${name}\` (${declaration.type}): ${declaration.help}.` +
+      (labels === "" ? "" : ` Labels: ${labels}.`);
   });
-  return table(METRICS_INTRODUCTION, METRIC_HEADINGS, rows);
+  return `${METRICS_INTRODUCTION}\n${metrics.join("\n")}`;
 }
 
 /** Where the chart has an option: values of its own, or `config`, which takes any that a file may have. */
@@ -170,22 +171,21 @@ function describeOption(option: Option, chart?: ChartValue): string {
     ]),
     ...(option.commandLineOnly ? [] : [`default: ${describeDefault(option)}`]),
   ];
-  return [`### ${option.name}`, sentence(option.help), facts.map((fact) => `- ${fact}`).join("\n")]
-    .join("\n\n");
+  return section(`### ${option.name}`, sentence(option.help), facts);
 }
 
 function optionsPage(): string {
   const declarations: readonly (readonly [string, Option])[] = Object.entries(OPTIONS);
   const charts: Readonly<Record<string, ChartValue>> = CHART_VALUES;
-  const section = (title: string, isIn: (option: Option) => boolean) => [
+  const group = (title: string, isIn: (option: Option) => boolean) => [
     `## ${title}`,
     ...declarations.filter(([, option]) => isIn(option))
       .map(([property, option]) => describeOption(option, charts[property])),
   ];
   return [
     OPTIONS_INTRODUCTION,
-    ...section("Options of this agent", ({ qemuGa }) => !qemuGa),
-    ...section("Options of qemu-ga", ({ qemuGa }) => qemuGa === true),
+    ...group("Options of this agent", ({ qemuGa }) => !qemuGa),
+    ...group("Options of qemu-ga", ({ qemuGa }) => qemuGa === true),
   ].join("\n\n");
 }
 
