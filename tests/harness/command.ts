@@ -11,6 +11,8 @@ export interface CommandResult {
 /** How a command runs. */
 export interface CommandOptions {
   readonly env: Readonly<Record<string, string>>;
+  /** The directory that it runs in. Default: the current one. */
+  readonly cwd?: string;
   /** What it reads from its standard input. Default: nothing. */
   readonly stdin?: string | undefined;
   /** How long it may take, in milliseconds. Default: two minutes. */
@@ -27,12 +29,13 @@ const TIMEOUT_MS = 120_000;
 export async function runCommand(
   program: string,
   args: readonly string[],
-  { env, stdin, timeoutMs = TIMEOUT_MS }: CommandOptions,
+  { env, cwd, stdin, timeoutMs = TIMEOUT_MS }: CommandOptions,
 ): Promise<CommandResult> {
   const signal = AbortSignal.timeout(timeoutMs);
   const process = new Deno.Command(program, {
     args: [...args],
     env: { ...env },
+    ...(cwd === undefined ? {} : { cwd }),
     stdin: stdin === undefined ? "null" : "piped",
     stdout: "piped",
     stderr: "piped",

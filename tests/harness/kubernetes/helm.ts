@@ -74,10 +74,16 @@ export function modeName(valuesFile: string): string {
   return valuesFile.replace(/^.*\//, "").replace(/\.yaml$/, "");
 }
 
-/** Runs Helm: HELM3 or HELM4 of the environment, else the `helm3` or `helm4` on PATH. */
+/** HELM3 or HELM4 of the environment, else the `helm3` or `helm4` on PATH. */
+export function helmProgram(version: HelmVersion): string {
+  return Deno.env.get(`HELM${version}`) ?? `helm${version}`;
+}
+
+/** Runs Helm. */
 export async function helm(version: HelmVersion, args: readonly string[]): Promise<HelmResult> {
-  const program = Deno.env.get(`HELM${version}`) ?? `helm${version}`;
-  const { success, stdout, stderr } = await new Deno.Command(program, { args: [...args] }).output();
+  const { success, stdout, stderr } = await new Deno.Command(helmProgram(version), {
+    args: [...args],
+  }).output();
   const decoder = new TextDecoder();
   return { success, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
 }
