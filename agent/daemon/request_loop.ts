@@ -75,9 +75,9 @@ export async function serve<Context>(
       // What it has read and told is not referred to any more here, so it can be cleaned up.
       garbageBytes += await serveNext(input, session);
       if (garbageBytes < MOST_GARBAGE_BYTES) continue;
-      garbageBytes = 0;
       await nextTurn();
-      collectGarbage();
+      collectGarbage(garbageBytes);
+      garbageBytes = 0;
     }
     log.debug("client left", { client: path });
     publish({ kind: "port", state: "waiting", path, reason: undefined });

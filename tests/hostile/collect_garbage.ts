@@ -10,7 +10,7 @@ const SLOW = { timeoutMs: 120_000 };
  * @throws AssertionError when the reply is not the one for such a request
  */
 export async function collectGarbage(client: GuestAgentClient): Promise<void> {
-  const key = "x".repeat(3 * 1024 * 1024);
+  const key = "x".repeat(7 * 1024 * 1024);
   const [reply] = await Promise.all([client.receiveLine(SLOW), client.send(`{"${key}":1}`)]);
   match(new TextDecoder().decode(reply), /QMP input member 'xxx/);
   await client.sync(SLOW);
