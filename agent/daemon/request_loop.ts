@@ -76,7 +76,7 @@ export async function serve<Context>(
       garbageBytes += await serveNext(input, session);
       if (garbageBytes < MOST_GARBAGE_BYTES) continue;
       await nextTurn();
-      collectGarbage(garbageBytes);
+      collectGarbage();
       garbageBytes = 0;
     }
     log.debug("client left", { client: path });
