@@ -110,7 +110,8 @@ async function mutations(): Promise<readonly Mutation[]> {
     const at = misspelt ? [...path.slice(0, -1), `${path.at(-1)}x`] : path;
     const put = pick(REPLACEMENTS);
     return { base: name, path: at, put, values: withValue(values, at, put) };
-  });
+    // What the chart does not know of the pod's spec is Kubernetes' to refuse.
+  }).filter(({ path }) => path[0] !== "extraPodSpec");
 }
 
 /** What is wrong with what becomes of a mutation; undefined when nothing is. */
