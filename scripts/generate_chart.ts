@@ -7,22 +7,7 @@
 
 import { parse, stringify } from "yaml";
 import { COMMANDS } from "../agent/commands/all.ts";
-
-/** The part of a JSON schema that says what a value is. */
-interface Schema {
-  readonly $ref?: string;
-  readonly type?: string | readonly string[];
-  readonly properties?: Readonly<Record<string, Schema>>;
-  readonly additionalProperties?: boolean | Schema;
-  readonly patternProperties?: Readonly<Record<string, Schema>>;
-  readonly items?: Schema;
-  readonly oneOf?: readonly Schema[];
-  readonly anyOf?: readonly Schema[];
-  readonly allOf?: readonly Schema[];
-  /** A name in files/formats.yaml. */
-  readonly format?: string;
-  readonly definitions?: Readonly<Record<string, Schema>>;
-}
+import { resolveReference, type ValuesSchema } from "./values_schema.ts";
 
 const COMMANDS_INTRODUCTION =
   `# Made by \`scripts/generate\` from the declarations in \`agent/commands\`; do not edit.
@@ -45,25 +30,22 @@ const CHART = new URL(
   Deno.args[1] === undefined ? "../chart/" : `file://${await Deno.realPath(Deno.args[1])}/`,
   import.meta.url,
 );
-const schema = JSON.parse(Deno.readTextFileSync(new URL("values.schema.json", CHART))) as Schema;
+const schema = JSON.parse(
+  Deno.readTextFileSync(new URL("values.schema.json", CHART)),
+) as ValuesSchema;
 const values: unknown = parse(Deno.readTextFileSync(new URL("values.yaml", CHART)));
-
-function resolve(part: Schema): Schema {
-  const name = part.$ref?.replace("#/definitions/", "");
-  return name === undefined ? part : resolve(schema.definitions?.[name] ?? {});
-}
 
 function isMap(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 /** Undefined where null is a value of its own. */
-function whenEmpty(value: unknown, reference: Schema): unknown {
+function whenEmpty(value: unknown, reference: ValuesSchema): unknown {
   // As in a pod: a probe that is empty is none.
   if (reference.$ref === "#/definitions/probe") return {};
   // Without any field, as Kubernetes has it.
   if (reference.$ref?.startsWith("#/definitions/io.k8s.") === true) return {};
-  const { properties, additionalProperties } = resolve(reference);
+  const { properties, additionalProperties } = resolveReference(schema, reference);
   if (value === null) return undefined;
   if (Array.isArray(value)) return [];
   if (!isMap(value)) return value;
@@ -93,8 +75,8 @@ interface Formats {
 }
 
 /** The formats of a value and of what is in it. */
-function formatsOf(reference: Schema): Formats {
-  const part = resolve(reference);
+function formatsOf(reference: ValuesSchema): Formats {
+  const part = resolveReference(schema, reference);
   const { properties, patternProperties, additionalProperties, items } = part;
   const elements = [
     ...Object.values(patternProperties ?? {}),

@@ -27,7 +27,7 @@ const ABANDONED = Symbol("the client does not wait any more");
  * three or four of them.
  */
 const TURN_MS = 2;
-/** Garbage of messages that may gather, in bytes, before it is collected, which is one turn of some ten milliseconds. */
+/** Garbage of messages that may gather before it is collected, in bytes; that is one turn, and a long one. */
 const MOST_GARBAGE_BYTES = 6 * 1024 * 1024;
 /** Bytes, and so JSON tokens at most, that are read between two looks at the clock. */
 const BYTES_AT_ONCE = 4 * 1024;
@@ -173,6 +173,7 @@ class SessionInput<Context> {
     for (let start = 0; start < length; start += BYTES_AT_ONCE) {
       await this.#take(bytes.subarray(start, start + BYTES_AT_ONCE));
     }
+    if (!this.#stream.isInMessage) this.#turnMs = 0;
     return length;
   }
 

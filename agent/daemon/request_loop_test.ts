@@ -259,6 +259,21 @@ Deno.test("a client cannot send without end while its command runs", async () =>
   client.leave();
 });
 
+Deno.test("others have turns while a message of many values is read and its id sent", async () => {
+  await using bench = new Bench();
+  const client = bench.connect();
+  const id = Array.from({ length: 200_000 }, (_, index) => index);
+  client.send(`{"execute":"ping","id":${JSON.stringify(id)}}`);
+  let turns = 0;
+  await bench.until(() => {
+    turns++;
+    return client.replies.at(-1)?.endsWith("}") === true;
+  });
+  assert.ok(turns > 5, `${turns} turns`);
+  assert.deepEqual(JSON.parse(client.replies.join("")), { return: {}, id });
+  client.leave();
+});
+
 Deno.test("a long list comes in pieces, and ends with the client that leaves within it", async () => {
   await using bench = new Bench();
   const client = bench.connect();

@@ -91,14 +91,9 @@ export class JsonMessageStream implements TokenSink {
     this.#lexer = new JsonLexer(this, limits.tokenBytes);
   }
 
-  /** Whether what was fed last ends within a string so long that it is decoded in parts. */
-  get isInLongString(): boolean {
-    return this.#longString !== undefined;
-  }
-
   /** Whether what was fed last ends within a message. */
   get isInMessage(): boolean {
-    return this.#tokenCount > 0;
+    return this.#tokenCount > 0 || this.#longString !== undefined;
   }
 
   /** Takes the next bytes and returns the messages that they complete; the chunk may be reused. */

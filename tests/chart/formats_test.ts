@@ -1,21 +1,7 @@
 import assert from "node:assert/strict";
 import { parse } from "yaml";
+import { resolveReference, type ValuesSchema } from "../../scripts/values_schema.ts";
 import { CHART, HELM_VERSIONS, type HelmVersion, template } from "../harness/kubernetes/helm.ts";
-
-/** A schema, as far as it says where a text can be. */
-interface Schema {
-  readonly $ref?: string;
-  readonly type?: string | readonly string[];
-  readonly required?: readonly string[];
-  readonly properties?: Readonly<Record<string, Schema>>;
-  readonly additionalProperties?: boolean | Schema;
-  readonly patternProperties?: Readonly<Record<string, Schema>>;
-  readonly items?: Schema;
-  readonly oneOf?: readonly Schema[];
-  readonly anyOf?: readonly Schema[];
-  readonly allOf?: readonly Schema[];
-  readonly definitions?: Readonly<Record<string, Schema>>;
-}
 
 /** What files/formatted.yaml has: the format of a value itself has an empty name. */
 interface Formatted {
@@ -23,7 +9,7 @@ interface Formatted {
 }
 
 const SCHEMA = await Deno.readTextFile(`${CHART}/values.schema.json`);
-const ROOT = JSON.parse(SCHEMA) as Schema;
+const ROOT = JSON.parse(SCHEMA) as ValuesSchema;
 const FORMATS = parse(await Deno.readTextFile(`${CHART}/files/formats.yaml`)) as Readonly<
   Record<string, { readonly pattern: string; readonly wanted: string }>
 >;
@@ -35,10 +21,7 @@ const WRONG = "\u00e9 =/: ";
 /** The name that a member of a map gets where any is right. */
 const ANY_NAME = "memory";
 
-function resolve(schema: Schema): Schema {
-  if (schema.$ref === undefined) return schema;
-  return resolve(ROOT.definitions?.[schema.$ref.replace("#/definitions/", "")] ?? {});
-}
+const resolve = (part: ValuesSchema): ValuesSchema => resolveReference(ROOT, part);
 
 /** The paths of all values with a format, `*` for any member, each with the format. */
 function* leaves(
@@ -52,7 +35,7 @@ function* leaves(
 }
 
 /** What is below a schema by that name, or undefined; looks into the choices, too. */
-function member(schema: Schema, name: string): Schema | undefined {
+function member(schema: ValuesSchema, name: string): ValuesSchema | undefined {
   const { properties, additionalProperties, patternProperties, items } = schema;
   const any = items ?? Object.values(patternProperties ?? {})[0] ??
     (typeof additionalProperties === "object" ? additionalProperties : undefined);
@@ -60,7 +43,7 @@ function member(schema: Schema, name: string): Schema | undefined {
 }
 
 /** Values with the wrong text at a path, and what else they must have there. */
-function wrongValues(reference: Schema, [first, ...rest]: readonly string[]): unknown {
+function wrongValues(reference: ValuesSchema, [first, ...rest]: readonly string[]): unknown {
   if (first === undefined) return WRONG;
   const schema = resolve(reference);
   const choices = [schema.oneOf ?? [], schema.anyOf ?? [], schema.allOf ?? []].flat().map(resolve);

@@ -4,7 +4,7 @@ import { checkAll } from "../harness/kubernetes/check_all.ts";
 import { ControlPlane, findControlPlaneProgram } from "../harness/kubernetes/control_plane.ts";
 import { until } from "../harness/until.ts";
 import type { GuestAgentClient } from "../harness/qemu/guest_agent_client.ts";
-import { ConnectionClosedError } from "../harness/unix_stream.ts";
+import { shutDownByAgent } from "./guest_shutdown.ts";
 import { buildAgentImage, buildPauseImage } from "./images.ts";
 import { InstalledAgent } from "./installed_agent.ts";
 import { killWhileFrozen } from "./kill_while_frozen.ts";
@@ -284,20 +284,8 @@ Deno.test("the chart on a real node", async (test) => {
       return stdout.trim() === wanted || undefined;
     });
     assert.deepEqual(await agent.pod(), before);
-    await using client = await guest.agent();
-    await client.sync();
     const begin = performance.now();
-    await client.request("guest-shutdown");
-    const refused = (async () => {
-      const reply = await client.receiveReply({ timeoutMs: 60_000 });
-      throw new Error(`guest-shutdown answered ${JSON.stringify(reply)}`);
-    })();
-    const powersOff = guest.qmp.waitEvent("SHUTDOWN", { timeoutMs: 60_000 });
-    // The connection ends with the machine, maybe before its end is told.
-    const event = await Promise.race([powersOff, refused]).catch((error) => {
-      if (error instanceof ConnectionClosedError) return powersOff;
-      throw error;
-    });
+    const event = await shutDownByAgent(guest);
     figures.push(["guest-shutdown to QMP SHUTDOWN", seconds(begin, performance.now())]);
     assert.deepEqual(event.data, { guest: true, reason: "guest-shutdown" });
     assert.equal((await guest.exited).code, 0);

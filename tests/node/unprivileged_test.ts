@@ -4,8 +4,8 @@ import { checkAll } from "../harness/kubernetes/check_all.ts";
 import { ConnectProxy } from "../harness/kubernetes/connect_proxy.ts";
 import { ControlPlane, findControlPlaneProgram } from "../harness/kubernetes/control_plane.ts";
 import { PROJECT } from "../harness/project.ts";
-import { ConnectionClosedError } from "../harness/unix_stream.ts";
 import { until } from "../harness/until.ts";
+import { shutDownByAgent } from "./guest_shutdown.ts";
 import { buildAgentImage, buildDevicePluginImage, buildPauseImage } from "./images.ts";
 import { InstalledAgent } from "./installed_agent.ts";
 import { KubernetesNode, NODE_NAME } from "./kubernetes_node.ts";
@@ -175,19 +175,7 @@ Deno.test("a pod that is not privileged, by a device plugin", async (test) => {
   });
 
   await test.step("guest-shutdown goes through Talos' apid", async () => {
-    await using client = await guest.agent();
-    await client.sync();
-    await client.request("guest-shutdown");
-    const refused = (async () => {
-      const reply = await client.receiveReply({ timeoutMs: 60_000 });
-      throw new Error(`guest-shutdown answered ${JSON.stringify(reply)}`);
-    })();
-    const powersOff = guest.qmp.waitEvent("SHUTDOWN", { timeoutMs: 60_000 });
-    // The connection ends with the machine, maybe before its end is told.
-    const event = await Promise.race([powersOff, refused]).catch((error) => {
-      if (error instanceof ConnectionClosedError) return powersOff;
-      throw error;
-    });
+    const event = await shutDownByAgent(guest);
     assert.deepEqual(event.data, { guest: true, reason: "guest-shutdown" });
   });
 });
