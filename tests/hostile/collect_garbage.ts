@@ -5,7 +5,7 @@ const SLOW = { timeoutMs: 120_000 };
 
 /**
  * Has the agent collect its garbage, so that what is left is in use: it does after a request that has left
- * megabytes to V8, such as one with a key of megabytes, which must be a JavaScript string.
+ * more than six megabytes to V8, such as one with so long a key, which must be a JavaScript string.
  *
  * @throws AssertionError when the reply is not the one for such a request
  */

@@ -59,7 +59,7 @@ Deno.test("the compiled agent on a virtio-serial port", async (t) => {
     const { stdout } = await guest.run(
       "/bin/qemu-ga-talos -m vsock-listen -p -1:1234 2>/run/vsock.log & p=$!; " +
         "while ! grep -q started /run/vsock.log; do usleep 100000; done; " +
-        '(echo \'{"execute":"guest-ping"}\'; sleep 1) | socat - VSOCK-CONNECT:1:1234 2>&1; kill $p',
+        'echo \'{"execute":"guest-ping"}\' | socat -t 20 - VSOCK-CONNECT:1:1234 2>&1; kill $p',
       { timeoutMs: 30_000 },
     );
     equal(stdout, '{"return": {}}\n');

@@ -35,7 +35,7 @@ export interface GuestOptions {
   readonly extraDevices?: readonly string[];
   /** Whether QEMU ends when the guest reboots. Default false. */
   readonly noReboot?: boolean;
-  /** How long the boot may take, in milliseconds. Default 60 000. */
+  /** How long the boot may take, in milliseconds. Default 180 000: some machines only emulate, and slowly. */
   readonly bootTimeoutMs?: number;
   /** The kernel to boot. Default: that of scripts/bootstrap. */
   readonly kernel?: Kernel;
@@ -120,7 +120,7 @@ export class Guest implements AsyncDisposable {
    */
   static async boot(options: GuestOptions = {}): Promise<Guest> {
     await using resources = new AsyncDisposableStack();
-    const { bootTimeoutMs = 60_000 } = options;
+    const { bootTimeoutMs = 180_000 } = options;
     const directory = await Deno.makeTempDir({ prefix: "guest-" });
     resources.defer(() => Deno.remove(directory, { recursive: true }));
     const agentSocket = `${directory}/agent.sock`;
