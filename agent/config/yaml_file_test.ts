@@ -58,10 +58,11 @@ Deno.test("any text, in any way to write it, is read as the same text", async ()
     "BLOCK_FOLDED",
   );
   await checkProperty("texts", fc.tuple(text, style), async ([text, style]) => {
-    // The failsafe schema leaves a number plain, but so it leaves null.
-    const plain = style === "PLAIN" && !/^(?:~|[Nn]ull|NULL|)$/.test(text);
+    // The failsafe schema leaves a number plain, but so it leaves null; and the library that writes a
+    // block forgets the indentation that a block of nothing but spaces needs.
+    const wrong = style === "PLAIN" ? /^(?:~|[Nn]ull|NULL|)$/ : /^[ \n]*$/;
     const written = stringify({ "port-name": text }, {
-      defaultStringType: style === "PLAIN" && !plain ? "QUOTE_DOUBLE" : style,
+      defaultStringType: wrong.test(text) ? "QUOTE_DOUBLE" : style,
       schema: "failsafe",
     });
     assert.deepEqual([...await read(written)], [["port-name", text]], JSON.stringify(written));
