@@ -2,6 +2,7 @@ import type { Config } from "../config/config.ts";
 import { FreezeMarker } from "../freeze/freeze_marker.ts";
 import { freezeOrder } from "../freeze/freeze_order.ts";
 import { GuardLock } from "../freeze/guard_lock.ts";
+import type { DeviceNumber } from "../linux/file_status.ts";
 import type { KernelFiles } from "../linux/kernel_files.ts";
 import { cString, type Libc, LibcError } from "../linux/libc.ts";
 import { isInMemory } from "../linux/memory_file_system.ts";
@@ -19,8 +20,17 @@ const NAMED_IN_BRIEF = 3;
 /** What of the configuration is about freezing. */
 export type FreezeConfig = Pick<Config, "statedir" | "fsfreezeAllowEmpty">;
 
-/** What would be frozen and trimmed; `mounts` gives it in mount order. */
-export function checkFileSystems(mounts: () => readonly Mount[], config: FreezeConfig): CheckLine {
+/** What is asked about the file systems. */
+export interface FileSystemSources {
+  /** What would be frozen and trimmed, in mount order. */
+  readonly mounts: () => readonly Mount[];
+  /** See `takesDiscards`. */
+  readonly takesDiscards: (device: DeviceNumber) => boolean;
+  readonly config: FreezeConfig;
+}
+
+/** What would be frozen and trimmed. */
+export function checkFileSystems({ mounts, takesDiscards, config }: FileSystemSources): CheckLine {
   const name = "freeze, trim";
   let order: readonly Mount[];
   try {
@@ -30,15 +40,20 @@ export function checkFileSystems(mounts: () => readonly Mount[], config: FreezeC
     return failed(name, error.message, "run the check where /proc can be read");
   }
   if (order.length > 0) {
-    const mountPoints = order.map(({ mountPoint }) => mountPoint);
-    return ok(name, mountPoints.join(", "), inBrief(mountPoints));
+    const names = (mounts: readonly Mount[]) => mounts.map(({ mountPoint }) => mountPoint);
+    const mountPoints = names(order);
+    const untrimmed = names(order.filter(({ device }) => !takesDiscards(device)));
+    const note = untrimmed.length === 0
+      ? ""
+      : `; not trimmed, since the disk takes no discards: ${untrimmed.join(", ")}`;
+    return ok(name, mountPoints.join(", ") + note, inBrief(mountPoints));
   }
   const effect = config.fsfreezeAllowEmpty
     ? "a freeze covers nothing, and succeeds"
     : "guest-fsfreeze-freeze fails";
   return warning(
     name,
-    `no file system on a block device is seen, so ${effect}`,
+    `no file system that can be written to is seen on a block device, so ${effect}`,
     "mount the host's / at --path-rootfs with all that is mounted in it, and look at " +
       "--fsfreeze-include and --fsfreeze-exclude",
     "nothing",

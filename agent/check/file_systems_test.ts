@@ -3,7 +3,7 @@ import { FreezeMarker } from "../freeze/freeze_marker.ts";
 import { Errno, LibcError } from "../linux/libc.ts";
 import { FixtureHost } from "../../tests/harness/fixtures/host.ts";
 import { mountsOfText } from "../../tests/harness/fixtures/mount_text.ts";
-import { checkFileSystems, checkStateDirectory } from "./file_systems.ts";
+import { checkFileSystems, checkStateDirectory, type FileSystemSources } from "./file_systems.ts";
 
 const MOUNTS = mountsOfText(
   [
@@ -15,24 +15,44 @@ const MOUNTS = mountsOfText(
 );
 const CONFIG = { statedir: "/dev/shm", fsfreezeAllowEmpty: false };
 
+const SOURCES: FileSystemSources = {
+  mounts: () => MOUNTS,
+  takesDiscards: () => true,
+  config: CONFIG,
+};
+
 Deno.test("what would be frozen is told in the order of the freeze", () => {
-  const line = checkFileSystems(() => MOUNTS, CONFIG);
+  const line = checkFileSystems(SOURCES);
   assert.deepEqual([line.status, line.fact], ["ok", "/var/mnt/data, /, /var"]);
 });
 
+Deno.test("what the disk does not let be trimmed is told", () => {
+  const line = checkFileSystems({ ...SOURCES, takesDiscards: ({ minor }) => minor !== 2 });
+  assert.deepEqual([line.status, line.brief], ["ok", "/var/mnt/data, /, /var"]);
+  assert.equal(
+    line.fact,
+    "/var/mnt/data, /, /var; not trimmed, since the disk takes no discards: /var",
+  );
+});
+
 Deno.test("a freeze that covers nothing is a warning that says what comes of it", () => {
-  const fails = checkFileSystems(() => [], CONFIG);
+  const fails = checkFileSystems({ ...SOURCES, mounts: () => [] });
   assert.equal(fails.status, "warning");
   assert.match(fails.fact, /guest-fsfreeze-freeze fails/);
-  const allowed = checkFileSystems(() => [], { ...CONFIG, fsfreezeAllowEmpty: true });
+  const allowed = checkFileSystems({
+    ...SOURCES,
+    mounts: () => [],
+    config: { ...CONFIG, fsfreezeAllowEmpty: true },
+  });
   assert.equal(allowed.status, "warning");
   assert.match(allowed.fact, /succeeds/);
 });
 
 Deno.test("a mount table that cannot be read is a failure", () => {
-  const line = checkFileSystems(() => {
+  const mounts = () => {
     throw new LibcError("open /proc/self/mountinfo", Errno.EACCES, "Permission denied");
-  }, CONFIG);
+  };
+  const line = checkFileSystems({ ...SOURCES, mounts });
   assert.equal(line.status, "failed");
   assert.match(line.fact, /mountinfo: Permission denied/);
 });

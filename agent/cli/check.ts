@@ -1,4 +1,4 @@
-import { readBlockDeviceMounts } from "../host/mounts/block_device_mounts.ts";
+import { readWritableMounts } from "../host/mounts/block_device_mounts.ts";
 import { readHostName } from "../linux/kernel_name.ts";
 import { readOwnAddresses } from "../host/network/interfaces.ts";
 import { checkCapabilities } from "../check/capabilities.ts";
@@ -20,6 +20,7 @@ import type { ParsedCommandLine } from "../config/getopt.ts";
 import { optionsHelp } from "../config/help.ts";
 import type { Option } from "../config/option.ts";
 import { type OptionValue, readOptionValue } from "../config/option_values.ts";
+import { takesDiscards } from "../host/disks/block_devices.ts";
 import { readHardwareClock } from "../linux/hardware_clock.ts";
 import { Host, type HostRoots } from "../host/host.ts";
 import { KernelFiles } from "../linux/kernel_files.ts";
@@ -118,7 +119,11 @@ async function checkAll(
     ...await attempt("port", () => checkPort(host, config)),
     ...await attempt("host trees", () => checkHostTrees(host)),
     ...await attempt("freeze, trim", () => [
-      checkFileSystems(() => atOnce(readBlockDeviceMounts(host, selection)), config),
+      checkFileSystems({
+        mounts: () => atOnce(readWritableMounts(host, selection)),
+        takesDiscards: (device) => takesDiscards(host, device),
+        config,
+      }),
       ...checkStateDirectory(libc, files, config),
     ]),
     ...await attempt("capabilities", () => {

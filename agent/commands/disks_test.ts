@@ -42,6 +42,7 @@ function mountOf(major: number, minor: number): Mount {
     device: { major, minor },
     fileSystemType: "xfs",
     source: "/dev/any",
+    readOnly: false,
   };
 }
 

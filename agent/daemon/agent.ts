@@ -1,4 +1,4 @@
-import { readBlockDeviceMounts } from "../host/mounts/block_device_mounts.ts";
+import { readBlockDeviceMounts, readWritableMounts } from "../host/mounts/block_device_mounts.ts";
 import { readHostName } from "../linux/kernel_name.ts";
 import { readOwnAddresses } from "../host/network/interfaces.ts";
 import { COMMANDS } from "../commands/all.ts";
@@ -96,7 +96,7 @@ export class Agent implements AsyncDisposable {
     });
     this.#guestProcesses = new GuestProcesses(this.libc, log, limits);
     const selection = { include: config.fsfreezeInclude, exclude: config.fsfreezeExclude };
-    const mounts = () => atOnce(readBlockDeviceMounts(host, selection));
+    const mounts = () => atOnce(readWritableMounts(host, selection));
     const calls = new KernelFileSystemCalls(this.libc);
     const exists = (path: string) => this.files.exists(path);
     this.guardLock = new GuardLock(this.libc, config.statedir);

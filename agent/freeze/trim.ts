@@ -4,6 +4,8 @@ import type { FileSystemCalls, TrimmedBytes } from "./file_system_calls.ts";
 import { Errno, LibcError } from "../linux/libc.ts";
 import type { Mount } from "./mount.ts";
 
+const UNSUPPORTED = { error: "trim not supported" };
+
 /** What came of trimming one file system. */
 export interface TrimResult {
   readonly mountPoint: string;
@@ -24,7 +26,8 @@ export interface TrimOptions {
 
 /**
  * Discards the unused blocks of file systems, one after another, last mounted first (FITRIM). What one
- * of them fails with is its outcome, and does not keep the others from being trimmed.
+ * of them fails with is its outcome, and does not keep the others from being trimmed. That its disk takes
+ * no discards is told in qemu-ga's words, and counts as no failure.
  *
  * @param minimum least length of a free range to discard, in bytes
  * @throws LibcError when the mounts cannot be read
@@ -43,9 +46,10 @@ export async function trimFileSystems(
   const trimmed = results.flatMap(({ outcome }) => "error" in outcome ? [] : [outcome.trimmed]);
   const bytes = trimmed.reduce((sum, bytes) => sum + bytes, 0n);
   const count = trimmed.length;
-  const failures = results.length - count;
+  const unsupported = results.filter(({ outcome }) => outcome === UNSUPPORTED).length;
+  const failures = results.length - count - unsupported;
   const milliseconds = Math.round(performance.now() - startedAt);
-  log.info("file systems trimmed", { count, failed: failures, bytes, milliseconds });
+  log.info("file systems trimmed", { count, failed: failures, unsupported, bytes, milliseconds });
   publish({ kind: "trim", bytes: Number(bytes), count, failures, seconds: milliseconds / 1000 });
   return results;
 }
@@ -69,7 +73,7 @@ async function trimOne(
   } catch (error) {
     if (!(error instanceof LibcError)) throw error;
     const isUnsupported = error.errno === Errno.ENOTTY || error.errno === Errno.EOPNOTSUPP;
-    return { error: isUnsupported ? "trim not supported" : `failed to trim: ${error.explanation}` };
+    return isUnsupported ? UNSUPPORTED : { error: `failed to trim: ${error.explanation}` };
   }
 }
 

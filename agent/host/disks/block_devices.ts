@@ -64,6 +64,17 @@ export function isVirtual(device: BlockDevice): boolean {
   return device.path.includes("/devices/virtual/block/");
 }
 
+/**
+ * Whether the device gives unused blocks back to its storage (`queue/discard_max_bytes`), without which no
+ * file system on it can be trimmed. One of which sysfs tells nothing is taken to do so.
+ */
+export function takesDiscards(host: Host, number: DeviceNumber): boolean {
+  const device = readBlockDevice(host, number);
+  if (device === undefined) return true;
+  const { path } = diskOf(host, device);
+  return host.files.readAttribute(`${path}/queue/discard_max_bytes`) !== "0";
+}
+
 /** The path of the device's node, as the host sees it. */
 export function devicePath(device: BlockDevice): string {
   return `/dev/${deviceNode(device)}`;

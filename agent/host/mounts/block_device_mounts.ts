@@ -26,6 +26,15 @@ export function* readBlockDeviceMounts(host: Host, selection: MountSelection): S
 }
 
 /**
+ * What a freeze and a trim are about: `readBlockDeviceMounts` without what is read-only for everybody, such
+ * as Talos' own system, a squashfs. Nothing writes there, and the kernel refuses to trim it.
+ */
+export function* readWritableMounts(host: Host, selection: MountSelection): Steps<Mount[]> {
+  const mounts = yield* readBlockDeviceMounts(host, selection);
+  return mounts.filter(({ readOnly }) => !readOnly);
+}
+
+/**
  * The file systems on block devices: one mount for each, since freezing, trimming and measuring act on
  * the whole file system. Among several the first one that shows the whole of it is taken, so that it is
  * known by `/var` and not by one of the bind mounts of its directories, and then the first one.

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { mountsOfText } from "../../../tests/harness/fixtures/mount_text.ts";
 import { TemporaryDirectory } from "../../../tests/harness/temporary_directory.ts";
 import { atOnce } from "../../steps.ts";
-import { readBlockDeviceMounts, selectMounts } from "./block_device_mounts.ts";
+import { readBlockDeviceMounts, readWritableMounts, selectMounts } from "./block_device_mounts.ts";
 import type { MountSelection } from "./mount_selection.ts";
 import { type FileStatus, fileStatus } from "../../linux/file_status.ts";
 import { Host } from "../host.ts";
@@ -87,6 +87,7 @@ Deno.test("a Talos node: system, EPHEMERAL, ETCD, and a user volume before a pod
     ["/var/lib/etcd", "/host/root/var/lib/etcd", "/dev/vda7"],
     ["/var/mnt/x", "/host/root/var/mnt/x", "/dev/vdc"],
   ]);
+  assert.deepEqual(mounts.map(({ readOnly }) => readOnly), [true, false, false, false]);
 });
 
 Deno.test("includes beat what is left out by default, and excludes beat includes", () => {
@@ -185,6 +186,8 @@ Deno.test("the file systems of this machine can be told, each once", () => {
   const mounts = atOnce(readBlockDeviceMounts(host, { include: [], exclude: [] }));
   const numbers = mounts.map(({ device }) => `${device.major}:${device.minor}`);
   assert.equal(new Set(numbers).size, numbers.length);
+  const writable = atOnce(readWritableMounts(host, { include: [], exclude: [] }));
+  assert.deepEqual(writable, mounts.filter(({ readOnly }) => !readOnly));
   assert.ok(
     mounts.every(({ device, path }) => device.major > 0 && Deno.statSync(path).isDirectory),
   );

@@ -18,6 +18,8 @@ export interface Mount {
   readonly fileSystemType: string;
   /** What was mounted, such as `/dev/vda6`. */
   readonly source: string;
+  /** Whether the file system is read-only for all its mounts: a squashfs, an ISO 9660 image. */
+  readonly readOnly: boolean;
 }
 
 /** Says of a mount point, as the host sees it, whether its mount is asked for. */
@@ -176,6 +178,7 @@ class MountTable implements Disposable {
       device: { major: line.major, minor: line.minor },
       fileSystemType: line.fileSystemType(),
       source: line.source(),
+      readOnly: line.isReadOnly(),
     };
     this.#found.push({ mount, index });
   }

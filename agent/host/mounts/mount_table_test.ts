@@ -28,6 +28,7 @@ Deno.test("every field of a block device or btrfs is read, with and without opti
       device: { major: 98, minor: 0 },
       fileSystemType: "ext3",
       source: "/dev/root",
+      readOnly: true,
     },
     {
       mountPoint: "/",
@@ -36,6 +37,7 @@ Deno.test("every field of a block device or btrfs is read, with and without opti
       device: { major: 0, minor: 2 },
       fileSystemType: "btrfs",
       source: "",
+      readOnly: false,
     },
   ]);
 });
@@ -164,7 +166,7 @@ function reference(text: string, rootfs: string, wanted: (path: string) => boole
       .exec(line);
     if (match === null) return [];
     const [, id = "", parent = "", major, minor, root = "", point = ""] = match;
-    const [type = "", source = ""] = match.slice(8);
+    const [type = "", source = "", superOptions = ""] = match.slice(8);
     const path = unescape(point);
     const mountPoint = rootfs === "/" ? path : path.slice(rootfs.length) || "/";
     return [{
@@ -176,6 +178,7 @@ function reference(text: string, rootfs: string, wanted: (path: string) => boole
       device: { major: Number(major), minor: Number(minor) },
       fileSystemType: type,
       source: unescape(source),
+      readOnly: /^ro(?:,|$)/.test(superOptions),
     }];
   });
   const ids = new Set(entries.map(({ id }) => id));

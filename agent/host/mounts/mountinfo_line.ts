@@ -92,6 +92,12 @@ export class MountinfoLine {
     return this.#text(this.#typeEnd + 1, this.#sourceEnd);
   }
 
+  /** Whether the file system itself is read-only, of which `ro` before its own options tells. */
+  isReadOnly(): boolean {
+    const start = this.#sourceEnd + 1;
+    return this.#raw(start, fieldEnd(this.#bytes, start, this.#end)).split(",")[0] === "ro";
+  }
+
   #readDevice(start: number, end: number): boolean {
     const colon = this.#bytes.indexOf(COLON, start);
     if (colon < 0 || colon >= end) return false;
