@@ -223,6 +223,12 @@ const SUITES: readonly Suite[] = [
     command: ["deno", ...TEST, "tests/vm", "tests/harness/qemu", ...HARNESS],
   },
   {
+    name: "vm of arm64",
+    quick: false,
+    parts: ["vm", "arm64", "vm-arm64", "compile-arm64"],
+    command: ["deno", ...TEST, "tests/vm_arm64"],
+  },
+  {
     name: "libvirt",
     quick: false,
     parts: ["namespaces", "vm", "libvirt", "compile", "newest"],

@@ -2,6 +2,7 @@ import { ControlShell } from "../harness/qemu/control_shell.ts";
 import type { CommandResult } from "../harness/qemu/control_shell.ts";
 import { agentCommandFile, GUEST_MODULES, type GuestOptions } from "../harness/qemu/guest.ts";
 import { writeInitramfs } from "../harness/qemu/initramfs.ts";
+import { AMD64 } from "../harness/qemu/architecture.ts";
 import { findKernel } from "../harness/qemu/kernel.ts";
 import { findProgram } from "../harness/qemu/programs.ts";
 import { KERNEL_OPTIONS } from "../harness/qemu/qemu_arguments.ts";
@@ -50,7 +51,6 @@ export class Domain implements AsyncDisposable {
     await writeInitramfs(`${directory}/initramfs`, {
       kernel,
       modules: [...GUEST_MODULES, ...options.modules ?? []],
-      busybox: await findProgram("busybox"),
       programs: options.programs ?? {},
       files: { ...agentCommandFile(options.agentCommand), ...options.files },
     });
@@ -153,7 +153,7 @@ function domainXml(
     <type arch='x86_64' machine='pc'>hvm</type>
     <kernel>${kernelImage}</kernel>
     <initrd>${directory}/initramfs</initrd>
-    <cmdline>${KERNEL_OPTIONS.join(" ")}</cmdline>
+    <cmdline>${[AMD64.console, ...KERNEL_OPTIONS].join(" ")}</cmdline>
   </os>
   <features><acpi/></features>
   <cpu mode='maximum'/>

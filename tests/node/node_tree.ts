@@ -1,6 +1,7 @@
 import { findRealapid } from "../harness/talos/realapid.ts";
 import { run } from "../harness/command.ts";
-import { findProgram, sharedLibraries } from "../harness/qemu/programs.ts";
+import { sharedLibraries } from "../harness/qemu/architecture.ts";
+import { findProgram } from "../harness/qemu/programs.ts";
 import { CONTAINERD_ROOT, makeContainerdStore } from "./containerd_store.ts";
 import { PROJECT } from "../harness/project.ts";
 
@@ -54,8 +55,8 @@ function beside(path: string): string {
 }
 
 async function copyProgram(tree: string, program: string, path: string): Promise<void> {
-  for (const library of await sharedLibraries(program)) {
-    await run("install", "-D", "-m", "755", library, `${tree}${library}`);
+  for (const { path: library, source } of await sharedLibraries(program)) {
+    await run("install", "-D", "-m", "755", source, `${tree}${library}`);
   }
   await run("install", "-D", "-m", "755", program, `${tree}/${path}`);
 }

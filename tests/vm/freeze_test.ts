@@ -176,6 +176,23 @@ Deno.test("file systems are frozen and thawed by the compiled agent", async (t) 
     }
   });
 
+  await t.step("what is read-only is left out, of trim too", async () => {
+    await node.stopWriter(DATA.mountPoint);
+    await node.run(`mount -o remount,ro ${ROOT}${DATA.mountPoint}`);
+    await using agent = await guest.agent();
+    await agent.sync(SLOW);
+    await trace.clear();
+    equal(await freeze(agent), 2);
+    equal(await thaw(agent), 2);
+    const { paths } = await agent.execute("guest-fstrim", undefined, SLOW) as {
+      paths: { path: string }[];
+    };
+    deepEqual(paths.map(({ path }) => path).sort(), [STATE.mountPoint, VAR.mountPoint]);
+    deepEqual(succeeded((await trace.read()).calls, "freeze"), [STATE.device, VAR.device]);
+    await node.run(`mount -o remount,rw ${ROOT}${DATA.mountPoint}`);
+    await node.startWriter(DATA.mountPoint);
+  });
+
   await t.step("what somebody else has frozen stays frozen", async () => {
     await using agent = await guest.agent();
     await agent.sync(SLOW);

@@ -1,5 +1,6 @@
 import type { FakeTalosApi } from "../talos/fake_talos_api_process.ts";
 import { DeadlineError } from "../deadline.ts";
+import { AMD64, type Architecture } from "./architecture.ts";
 import { FreezeTrace } from "./freeze_trace.ts";
 import type { Guest } from "./guest.ts";
 import { findProgram } from "./programs.ts";
@@ -65,8 +66,15 @@ export class FreezeGuest implements AsyncDisposable {
     this.trace = trace;
   }
 
-  /** Boots it; the agent runs, with its default options, and has answered. */
-  static async boot(api: FakeTalosApi): Promise<FreezeGuest> {
+  /**
+   * Boots it; the agent runs, with its default options, and has answered.
+   *
+   * @param architecture of its processors; only one of amd64 has mkfs.ext4
+   */
+  static async boot(
+    api: FakeTalosApi,
+    architecture: Architecture = AMD64,
+  ): Promise<FreezeGuest> {
     await using resources = new AsyncDisposableStack();
     const guest = resources.use(
       await bootTalosGuest(api, {
@@ -78,7 +86,10 @@ export class FreezeGuest implements AsyncDisposable {
             { sizeMiB: 512, fileSystem: "xfs" },
             { sizeMiB: 128, fileSystem: "ext4", bytesPerSecond: SLOW_BYTES_PER_SECOND },
           ],
-          programs: { "/bin/mkfs.ext4": await findProgram("mkfs.ext4") },
+          architecture,
+          programs: architecture === AMD64
+            ? { "/bin/mkfs.ext4": await findProgram("mkfs.ext4") }
+            : {},
           files: {
             "/bin/writer": { content: WRITER, mode: 0o755 },
             "/bin/restart-agent": { content: RESTART_AGENT, mode: 0o755 },

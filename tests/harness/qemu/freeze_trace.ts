@@ -1,3 +1,4 @@
+import type { Architecture } from "./architecture.ts";
 import type { Guest } from "./guest.ts";
 
 /** A call of the kernel's `freeze_super` or `thaw_super`, whoever made it. */
@@ -33,13 +34,15 @@ const DIRECTORY = "/sys/kernel/tracing";
 /** Lines that were read from the pipe; the kernel gives them only once. */
 const TAKEN = "/run/freeze-trace";
 
-// The device number is the second member of struct super_block, after a list head.
-const PROBES = [
-  "p:freeze freeze_super dev=+16(%di):x32",
-  "r:freeze_end freeze_super ret=$retval:s32",
-  "p:thaw thaw_super dev=+16(%di):x32",
-  "r:thaw_end thaw_super ret=$retval:s32",
-];
+/** What is watched. The device number is the second member of struct super_block, after a list head. */
+function probes({ firstArgument }: Architecture): string[] {
+  return [
+    `p:freeze freeze_super dev=+16(${firstArgument}):x32`,
+    "r:freeze_end freeze_super ret=$retval:s32",
+    `p:thaw thaw_super dev=+16(${firstArgument}):x32`,
+    "r:thaw_end thaw_super ret=$retval:s32",
+  ];
+}
 
 /** Watches in the guest's kernel which file systems are frozen and thawed, with its own time stamps. */
 export class FreezeTrace {
@@ -53,7 +56,7 @@ export class FreezeTrace {
   static async start(guest: Guest): Promise<FreezeTrace> {
     const { status, stderr } = await guest.run([
       `set -e; mount -t tracefs tracefs ${DIRECTORY}; cd ${DIRECTORY}`,
-      ...PROBES.map((probe) => `echo '${probe}' >>kprobe_events`),
+      ...probes(guest.architecture).map((probe) => `echo '${probe}' >>kprobe_events`),
       "echo 'sig == 15' >events/signal/signal_generate/filter",
       "echo 1 >events/signal/signal_generate/enable; echo 1 >events/kprobes/enable",
     ].join("; "));

@@ -1,3 +1,4 @@
+import { AMD64, type Architecture } from "./architecture.ts";
 import { type CommandResult, ControlShell } from "./control_shell.ts";
 import { DeadlineError, withDeadline } from "../deadline.ts";
 import { type DiskOptions, makeDisk } from "./disk.ts";
@@ -37,6 +38,8 @@ export interface GuestOptions {
   readonly noReboot?: boolean;
   /** How long the boot may take, in milliseconds. Default 180 000: some machines only emulate, and slowly. */
   readonly bootTimeoutMs?: number;
+  /** Of its processors. Default: amd64. */
+  readonly architecture?: Architecture;
   /** The kernel to boot. Default: that of scripts/bootstrap. */
   readonly kernel?: Kernel;
 }
@@ -70,6 +73,8 @@ const CONSOLE_LINES = 60;
  * ```
  */
 export class Guest implements AsyncDisposable {
+  /** Of its processors. */
+  readonly architecture: Architecture;
   /** QEMU's monitor. */
   readonly qmp: QmpClient;
   /** The unix socket of the agent's port. QEMU serves one client there at a time. */
@@ -90,6 +95,7 @@ export class Guest implements AsyncDisposable {
   private constructor(
     parts: {
       resources: AsyncDisposableStack;
+      architecture: Architecture;
       qemu: Deno.ChildProcess;
       qmp: QmpClient;
       control: ControlShell;
@@ -99,6 +105,7 @@ export class Guest implements AsyncDisposable {
       bootTimeoutMs: number;
     },
   ) {
+    this.architecture = parts.architecture;
     this.qmp = parts.qmp;
     this.agentSocket = parts.agentSocket;
     this.disks = parts.disks;
@@ -129,11 +136,12 @@ export class Guest implements AsyncDisposable {
     const consoleLog = `${directory}/console.log`;
     const initramfs = `${directory}/initramfs`;
 
-    const kernel = options.kernel ?? await findKernel();
+    const { architecture = AMD64 } = options;
+    const kernel = options.kernel ?? await findKernel(architecture);
     await writeInitramfs(initramfs, {
       kernel,
       modules: [...GUEST_MODULES, ...options.modules ?? []],
-      busybox: await findProgram("busybox"),
+      architecture,
       programs: options.programs ?? {},
       files: { ...agentCommandFile(options.agentCommand), ...options.files },
     });
@@ -143,24 +151,28 @@ export class Guest implements AsyncDisposable {
       await makeDisk(path, disk);
       disks.push({ path, bytesPerSecond: disk.bytesPerSecond });
     }
-    const qemu = await startQemu(qemuArguments({
-      kernelImage: kernel.image,
-      initramfs,
-      append: [
-        ...options.agentLogOnConsole ? ["agent_log_on_console"] : [],
-        ...options.append ?? [],
-      ],
-      memoryMiB: options.memoryMiB ?? 512,
-      cpus: options.cpus ?? 1,
-      agentPort: options.agentPort ?? true,
-      noReboot: options.noReboot ?? false,
-      disks,
-      extraDevices: options.extraDevices ?? [],
-      agentSocket,
-      controlSocket,
-      qmpSocket,
-      consoleLog,
-    }));
+    const qemu = await startQemu(
+      architecture,
+      qemuArguments({
+        architecture,
+        kernelImage: kernel.image,
+        initramfs,
+        append: [
+          ...options.agentLogOnConsole ? ["agent_log_on_console"] : [],
+          ...options.append ?? [],
+        ],
+        memoryMiB: options.memoryMiB ?? 512,
+        cpus: options.cpus ?? 1,
+        agentPort: options.agentPort ?? true,
+        noReboot: options.noReboot ?? false,
+        disks,
+        extraDevices: options.extraDevices ?? [],
+        agentSocket,
+        controlSocket,
+        qmpSocket,
+        consoleLog,
+      }),
+    );
     const stderr = new Response(qemu.stderr).text();
     resources.defer(async () => {
       killProcess(qemu);
@@ -187,6 +199,7 @@ export class Guest implements AsyncDisposable {
       await control.waitReady(bootTimeoutMs);
       return new Guest({
         resources: resources.move(),
+        architecture,
         qemu,
         qmp,
         control,
@@ -325,8 +338,11 @@ export function agentCommandFile(command: string | undefined): Record<string, Gu
 }
 
 /** setpriv has the kernel kill QEMU when this process is gone, even if it was killed itself. */
-async function startQemu(args: readonly string[]): Promise<Deno.ChildProcess> {
-  const qemu = await findProgram("qemu-system-x86_64");
+async function startQemu(
+  { qemu: program, part }: Architecture,
+  args: readonly string[],
+): Promise<Deno.ChildProcess> {
+  const qemu = await findProgram(program, part);
   return new Deno.Command("setpriv", {
     args: ["--pdeathsig", "KILL", "--", qemu, ...args],
     stdin: "null",

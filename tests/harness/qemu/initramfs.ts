@@ -1,6 +1,6 @@
+import { AMD64, type Architecture, findBusybox, sharedLibraries } from "./architecture.ts";
 import { type Kernel, readModules } from "./kernel.ts";
 import { type ArchiveEntry, newcArchive } from "./newc.ts";
-import { sharedLibraries } from "./programs.ts";
 
 /** A file that a guest gets besides those of every guest: its text or bytes, or with permissions. */
 export type GuestFile = string | Uint8Array | {
@@ -16,8 +16,8 @@ export interface InitramfsContents {
   readonly kernel: Kernel;
   /** Modules to load at the start; what they depend on comes along. */
   readonly modules: readonly string[];
-  /** Path of a busybox on this machine; the guest gets all its applets. */
-  readonly busybox: string;
+  /** Whose busybox the guest gets, with all its applets. Default: amd64. */
+  readonly architecture?: Architecture;
   /** Programs, absolute path in the guest to path on this machine; their libraries come along. */
   readonly programs: Readonly<Record<string, string>>;
   /** Files by absolute path in the guest; they win over everything else. */
@@ -41,11 +41,12 @@ export async function writeInitramfs(path: string, contents: InitramfsContents):
   // The kernel opens it for the first process, before that can mount anything on /dev.
   tree.add({ kind: "character-device", path: "/dev/console", mode: 0o600, major: 5, minor: 1 });
   tree.add({ kind: "character-device", path: "/dev/null", mode: 0o666, major: 1, minor: 3 });
-  await addBusybox(tree, contents.busybox);
+  const { architecture = AMD64 } = contents;
+  await addBusybox(tree, architecture);
   await addModules(tree, contents);
   await addDirectory(tree, "", new URL("./rootfs", import.meta.url).pathname);
   for (const [guestPath, program] of Object.entries(contents.programs)) {
-    await addProgram(tree, guestPath, program);
+    await addProgram(tree, guestPath, program, architecture);
   }
   for (const [guestPath, file] of Object.entries(contents.files)) {
     const { content, mode } = typeof file === "object" && "content" in file
@@ -77,13 +78,15 @@ class Tree {
   }
 }
 
-async function addBusybox(tree: Tree, busybox: string): Promise<void> {
-  const { success, stdout } = await new Deno.Command(busybox, { args: ["--list"] }).output();
+async function addBusybox(tree: Tree, architecture: Architecture): Promise<void> {
+  const busybox = await findBusybox(architecture);
+  const [program = "", ...args] = [...architecture.emulator, busybox, "--list"];
+  const { success, stdout } = await new Deno.Command(program, { args }).output();
   if (!success) throw new Error(`${busybox} --list failed: is it a busybox?`);
   for (const applet of new TextDecoder().decode(stdout).trim().split("\n")) {
     tree.add({ kind: "symlink", path: `/bin/${applet}`, target: "busybox" });
   }
-  await addProgram(tree, "/bin/busybox", busybox);
+  await addProgram(tree, "/bin/busybox", busybox, architecture);
 }
 
 async function addModules(tree: Tree, { kernel, modules }: InitramfsContents): Promise<void> {
@@ -96,9 +99,14 @@ async function addModules(tree: Tree, { kernel, modules }: InitramfsContents): P
   tree.add({ kind: "file", path: "/etc/modules", body: encoder.encode(list), mode: 0o644 });
 }
 
-async function addProgram(tree: Tree, guestPath: string, program: string): Promise<void> {
-  for (const library of await sharedLibraries(program)) {
-    tree.add({ kind: "file", path: library, body: await Deno.readFile(library), mode: 0o755 });
+async function addProgram(
+  tree: Tree,
+  guestPath: string,
+  program: string,
+  architecture: Architecture,
+): Promise<void> {
+  for (const { path, source } of await sharedLibraries(program, architecture)) {
+    tree.add({ kind: "file", path, body: await Deno.readFile(source), mode: 0o755 });
   }
   tree.add({ kind: "file", path: guestPath, body: await Deno.readFile(program), mode: 0o755 });
 }

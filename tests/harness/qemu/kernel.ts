@@ -1,4 +1,5 @@
-import { PROJECT } from "../project.ts";
+import { AMD64, type Architecture } from "./architecture.ts";
+
 /** A kernel image with its modules, as a distribution's package has them. */
 export interface Kernel {
   /** What QEMU boots. */
@@ -21,7 +22,7 @@ export interface KernelModule {
  * @throws {Error} if there is none; says how to get it.
  */
 export async function findKernel(
-  directory: string = `${PROJECT}/.tools/kernel`,
+  { kernelDirectory: directory, part }: Pick<Architecture, "kernelDirectory" | "part"> = AMD64,
 ): Promise<Kernel> {
   const prefix = "vmlinuz-";
   try {
@@ -37,7 +38,7 @@ export async function findKernel(
   } catch (error) {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
   }
-  throw new Error(`no kernel with modules in ${directory}: run scripts/bootstrap vm`);
+  throw new Error(`no kernel with modules in ${directory}: run scripts/bootstrap ${part}`);
 }
 
 /**

@@ -23,26 +23,6 @@ export async function stockAgent(): Promise<string> {
   throw new Error(`no ${path}: run scripts/bootstrap qemu-ga`);
 }
 
-/**
- * The shared libraries that a program loads, its ELF interpreter among them, each under the path by
- * which the dynamic linker looks for it. Empty for a static program.
- *
- * @throws {Error} if a library is not installed on this machine.
- */
-export async function sharedLibraries(program: string): Promise<string[]> {
-  // It fails on a static program, which it says on stderr and which is no error here.
-  const { stdout } = await new Deno.Command("ldd", { args: [program], stderr: "null" }).output();
-  const libraries: string[] = [];
-  for (const line of new TextDecoder().decode(stdout).split("\n")) {
-    if (line.includes("not found")) {
-      throw new Error(`${program} lacks a shared library: ${line.trim()}`);
-    }
-    const path = /(\/\S+) \(0x/.exec(line)?.[1];
-    if (path !== undefined) libraries.push(path);
-  }
-  return libraries;
-}
-
 /** Whether there is a file, or a link to one, by that name. */
 export async function isFile(path: string): Promise<boolean> {
   try {

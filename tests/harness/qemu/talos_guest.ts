@@ -1,4 +1,5 @@
 import { FakeTalosApi } from "../talos/fake_talos_api_process.ts";
+import { AMD64 } from "./architecture.ts";
 import { Guest, type GuestOptions } from "./guest.ts";
 
 /** The host's loopback as a guest on QEMU's user-mode network sees it. */
@@ -27,12 +28,13 @@ export function startTalosApi(): Promise<FakeTalosApi> {
   return FakeTalosApi.start({ ips: [HOST_ADDRESS, "127.0.0.1"], hostname: "talos-vm" });
 }
 
-/** The guest's part of `dist/qemu-ga-talos`, with credentials for the given Talos API. */
+/** The guest's part of the agent that ships for it, with credentials for the given Talos API. */
 export async function withTalosAgent(
   api: FakeTalosApi,
   options: TalosGuestOptions = {},
 ): Promise<GuestOptions> {
   const roles = options.roles ?? ["os:operator"];
+  const { executable } = options.guest?.architecture ?? AMD64;
   const command = [
     "/bin/qemu-ga-talos --verbose --talosconfig /var/run/secrets/talos.dev",
     `--talos-endpoint ${HOST_ADDRESS}:${api.port}`,
@@ -40,7 +42,7 @@ export async function withTalosAgent(
   ].join(" ");
   return {
     ...options.guest,
-    programs: { "/bin/qemu-ga-talos": "dist/qemu-ga-talos", ...options.guest?.programs },
+    programs: { "/bin/qemu-ga-talos": executable, ...options.guest?.programs },
     files: {
       "/var/run/secrets/talos.dev/config": await api.talosconfig({ roles }),
       ...options.guest?.files,
@@ -49,7 +51,7 @@ export async function withTalosAgent(
   };
 }
 
-/** Boots a guest whose agent is `dist/qemu-ga-talos`, with credentials for the given Talos API. */
+/** Boots a guest whose agent is the one that ships for it, with credentials for the given Talos API. */
 export async function bootTalosGuest(
   api: FakeTalosApi,
   options: TalosGuestOptions = {},
