@@ -35,6 +35,10 @@ const REALAPID_PROGRAM = {
   name: "realapid",
   remedy: "build Talos' apid with a recording machine service and set REALAPID to it",
 };
+const TALOSCTL_PROGRAM = {
+  name: "talosctl",
+  remedy: "a release of Talos, 1.13 or newer, has it; put it on PATH, or set TALOSCTL to it",
+};
 const DEVICE_PLUGIN_PROGRAM = {
   name: "generic-device-plugin",
   remedy:
@@ -107,6 +111,13 @@ const SUITES: readonly Suite[] = [
     parts: [],
     programs: [REALAPID_PROGRAM],
     command: ["deno", ...TEST, ...REALAPID],
+  },
+  {
+    name: "talosctl",
+    quick: false,
+    parts: [],
+    programs: [TALOSCTL_PROGRAM],
+    command: ["deno", ...TEST, "tests/talosctl"],
   },
   {
     name: "chart",

@@ -1,4 +1,4 @@
-import { deepEqual, ok } from "node:assert/strict";
+import { deepEqual, equal, ok } from "node:assert/strict";
 import { parse } from "yaml";
 import project from "../../deno.json" with { type: "json" };
 import { runHelp } from "../../agent/cli/run_help.ts";
@@ -7,11 +7,12 @@ import { PROJECT } from "../harness/project.ts";
 import { hasValue } from "./chart_values.ts";
 import { commandsOf, innermost, type ShellCommand } from "./commands.ts";
 import { readPages } from "./pages.ts";
+import { SHOWN_PROGRAMS } from "./shown_programs.ts";
 
 /**
- * What the documentation shows a reader to type. Commands of the project are compared with what they take.
- * `kubectl`, `talosctl` and `helm` need a cluster, and of them only what names the project is looked at. A block
- * for a hypervisor says in its first line where it is to be typed.
+ * What the documentation shows a reader to type. Commands of the project are compared with what they take, those of
+ * others are given to the real programs (SHOWN_PROGRAMS). What no suite has says in its block's first line what it
+ * needs, and so does what is typed on a hypervisor.
  */
 const PAGES = await readPages();
 const SHELL = PAGES.flatMap(({ blocks }) => blocks.filter(({ language }) => language === "sh"));
@@ -20,13 +21,12 @@ const INLINE = PAGES.flatMap(({ inline }) =>
   inline.map(({ code, place }) => ({ language: "", text: code, place }))
 );
 
-/** They need a cluster, or a registry of images, which their names say. */
+/** Of the shell, which reads each block. */
+const BUILT_IN = ["export", "printf"];
+/** They are there on a hypervisor, or with something that no suite has; the block says where or with what. */
 const ELSEWHERE = [
-  ...["kubectl", "helm", "talosctl", "virtctl", "podman", "docker", "skopeo", "cosign", "oras"],
-  ...["git", "curl", "cp", "cat", "printf", "echo", "export", "sha256sum", "grep", "sed"],
+  ...["qm", "vzdump", "virsh", "virtctl", "openstack", "qemu-system-x86_64", "docker", "oras"],
 ];
-/** They are there on the hypervisor alone. */
-const ON_HYPERVISOR = ["qm", "vzdump", "virsh", "openstack", "qemu-system-x86_64"];
 const PLACE_COMMENT = /^# (?:On|With) .+/;
 
 const FLAGS = new Set(runHelp().matchAll(/(?<=^|[\s[])--?[a-zA-Z][a-z-]*/g).map(([flag]) => flag));
@@ -95,19 +95,35 @@ Deno.test("each block for a shell is understood by one", async () => {
   ok(SHELL.length > 10, `only ${SHELL.length} blocks were found`);
 });
 
-Deno.test("a block for a hypervisor says where it is typed, and all other programs are known", async () => {
+Deno.test("each program of others is tried by a suite, or its block says what it needs", async () => {
   const wrong: string[] = [];
   for (const block of SHELL) {
     const isMarked = PLACE_COMMENT.test(block.text);
     for (const command of commandsOf(block)) {
       const [program = ""] = command.words;
-      const isKnown = ELSEWHERE.includes(program) || (isMarked && ON_HYPERVISOR.includes(program));
+      const isTried = BUILT_IN.includes(program) ||
+        SHOWN_PROGRAMS.some(({ name }) => name === program);
+      const isKnown = ELSEWHERE.includes(program) ? isMarked : isTried;
       if (!isKnown && await faultsOf(command) === undefined) {
         wrong.push(`${block.place}: ${program}`);
       }
     }
   }
   deepEqual(wrong, []);
+});
+
+Deno.test("each suite that programs of others are tried by does so", async () => {
+  for (const suite of new Set(SHOWN_PROGRAMS.map((program) => program.suite))) {
+    const calls: string[] = [];
+    for await (const { name, isFile } of Deno.readDir(`${PROJECT}/tests/${suite}`)) {
+      if (!isFile || !name.endsWith("_test.ts")) continue;
+      const text = await Deno.readTextFile(`${PROJECT}/tests/${suite}/${name}`);
+      if (new RegExp(`^registerShownCommandsTests\\(\\s*"${suite}"`, "m").test(text)) {
+        calls.push(name);
+      }
+    }
+    equal(calls.length, 1, `tests/${suite}`);
+  }
 });
 
 Deno.test("each command of virsh that is shown is run by tests/libvirt/virsh_test.ts", async () => {

@@ -39,6 +39,23 @@ export async function readPages(): Promise<Page[]> {
   return pages;
 }
 
+/** The commands at the top of each example of values, where they are indented. */
+export async function readExamples(): Promise<CodeBlock[]> {
+  const directory = "docs/examples";
+  const blocks: CodeBlock[] = [];
+  for await (const { name } of Deno.readDir(`${PROJECT}/${directory}`)) {
+    if (!name.endsWith(".yaml")) continue;
+    const [top = ""] = (await Deno.readTextFile(`${PROJECT}/${directory}/${name}`)).split("\n\n");
+    for (const [index, line] of top.split("\n").entries()) {
+      const text = /^# {6}(\S.*)$/.exec(line)?.[1];
+      if (text !== undefined) {
+        blocks.push({ language: "sh", text, place: `${directory}/${name}:${index + 1}` });
+      }
+    }
+  }
+  return blocks;
+}
+
 async function markdownBelow(directory: string): Promise<string[]> {
   const found: string[] = [];
   for await (const { name, isDirectory } of Deno.readDir(`${PROJECT}/${directory}`)) {

@@ -2,7 +2,9 @@
 
 import { loadFetchedCrds, loadGrafanaCrd, loadTalosCrd } from "./chart.ts";
 import { registerCheckAllTests } from "./check_all.ts";
-import { ControlPlane } from "../harness/kubernetes/control_plane.ts";
+import { ControlPlane, findControlPlaneProgram } from "../harness/kubernetes/control_plane.ts";
+import { HELM_VERSIONS, helmProgram } from "../harness/kubernetes/helm.ts";
+import { registerShownCommandsTests } from "../docs/shown_commands.ts";
 import { registerDryRunTests } from "./dry_run.ts";
 import { registerEventTests } from "./events.ts";
 import { registerExampleTests } from "./examples.ts";
@@ -12,7 +14,6 @@ import { registerManifestTests } from "./manifests.ts";
 import { registerMixedNodeTests } from "./mixed_nodes.ts";
 import { registerPodTypesTest } from "./pod_types.ts";
 import { registerSchedulingTests } from "./scheduling.ts";
-import { registerShownCommandsTest } from "./shown_commands.ts";
 import { registerUpgradeTests } from "./upgrades.ts";
 import { registerValuesFuzzTest } from "./values_fuzz.ts";
 import { registerWarningTests } from "./warnings.ts";
@@ -48,4 +49,8 @@ registerValuesFuzzTest(cluster);
 registerWarningTests(cluster);
 registerManifestTests(cluster);
 registerEventTests(cluster);
-registerShownCommandsTest();
+registerShownCommandsTests(
+  "kubernetes",
+  async (name) =>
+    name === "helm" ? HELM_VERSIONS.map(helmProgram) : [await findControlPlaneProgram(name)],
+);

@@ -1,0 +1,3 @@
+import { registerShownCommandsTests } from "./shown_commands.ts";
+
+registerShownCommandsTests("docs");

@@ -1,0 +1,3 @@
+import { registerShownCommandsTests } from "../docs/shown_commands.ts";
+
+registerShownCommandsTests("libvirt");

@@ -1,0 +1,6 @@
+import { registerShownCommandsTests } from "../docs/shown_commands.ts";
+
+registerShownCommandsTests(
+  "talosctl",
+  (name) => Promise.resolve([Deno.env.get("TALOSCTL") ?? name]),
+);
