@@ -110,6 +110,13 @@ Deno.test("a release is made from a clone, and what is published is what was mad
     assert.ok(changes.length > 0);
     const readme = await run("tar", "-xzOf", chart, `${NAME}/README.md`);
     assert.ok(readme.includes(`oci://${charts}/${NAME} --version ${VERSION}`));
+    const pages = `${home}/blob/v${VERSION}/`;
+    const links = Array.from(readme.matchAll(/\]\(([^)\s]+)\)/g), ([, link = ""]) => link);
+    assert.ok(links.length > 3, `only ${links.length} links in the chart's README`);
+    for (const link of links) {
+      assert.ok(link.startsWith(pages), `${link} leads nowhere from where the chart is shown`);
+      await Deno.stat(`${clone.path}/${link.slice(pages.length)}`);
+    }
     // Helm deletes the default of an empty key, and the chart fills in its own.
     const rendered = parseObjects(
       await run("helm4", "template", "x", chart, "--kube-version=1.34.0", "--set=image=null"),
