@@ -4,6 +4,7 @@ import { run, runCommand, succeeded } from "../harness/command.ts";
 import { ControlPlane } from "../harness/kubernetes/control_plane.ts";
 import { HELM_VERSIONS, parseObjects } from "../harness/kubernetes/helm.ts";
 import { Podman } from "../harness/podman.ts";
+import { loadTalosCrd } from "../kubernetes/chart.ts";
 import { Clone } from "./clone.ts";
 import { Registry } from "./registry.ts";
 
@@ -12,6 +13,8 @@ const VERSION = "99.0.0";
 const NAME = "qemu-guest-agent-talos";
 /** Capital letters, which names of images cannot have. */
 const REPOSITORY = `Some-Owner/${NAME}`;
+/** Of talos.auth, each of which has manifests of its own. */
+const MODES = ["serviceAccount", "secret", "none"];
 const IMAGE_PATH = `some-owner/${NAME}`;
 
 /** A key pair of cosign's, in a directory. */
@@ -128,7 +131,7 @@ Deno.test("a release is made from a clone, and what is published is what was mad
     const files = `${clone.path}/dist/release/files`;
     const said = await run(`${files}/qemu-ga-talos-amd64`, "version");
     assert.ok(said.startsWith(`QEMU Guest Agent ${VERSION} `), said);
-    for (const mode of ["serviceAccount", "secret", "none"]) {
+    for (const mode of MODES) {
       const objects = parseObjects(await Deno.readTextFile(`${files}/manifests-${mode}.yaml`));
       const daemonSet = objects.find(({ kind }) => kind === "DaemonSet");
       const digest = await clone.read("image-digest");
@@ -147,8 +150,14 @@ Deno.test("a release is made from a clone, and what is published is what was mad
     }
   });
 
+  await using controlPlane = await ControlPlane.start();
+  const pulled = async (namespace: string) => {
+    const path = `/apis/apps/v1/namespaces/${namespace}/daemonsets/${NAME}`;
+    const daemonSet = JSON.stringify(await controlPlane.api.get(path));
+    assert.ok(daemonSet.includes(`"image":"${image}@${await clone.read("image-digest")}"`));
+  };
+
   await test.step("Helm 3 and 4 install it from the registry into a cluster", async () => {
-    await using controlPlane = await ControlPlane.start();
     for (const helm of HELM_VERSIONS) {
       const namespace = `helm${helm}`;
       await controlPlane.kubectl(["create", "namespace", namespace]);
@@ -157,10 +166,22 @@ Deno.test("a release is made from a clone, and what is published is what was mad
         ...["--registry-config", `${directory}/docker/config.json`, "--namespace", namespace],
         ...["--set", "talos.auth=none", "--wait", "--timeout", "60s"],
       ]);
-      const path = `/apis/apps/v1/namespaces/${namespace}/daemonsets/${NAME}`;
-      const daemonSet = JSON.stringify(await controlPlane.api.get(path));
-      assert.ok(daemonSet.includes(`"image":"${image}@${await clone.read("image-digest")}"`));
+      await pulled(namespace);
       console.log(`release: Helm ${helm} installed oci://${charts}/${NAME} ${VERSION}`);
+    }
+  });
+
+  await test.step("kubectl applies each of the release's manifests", async () => {
+    await loadTalosCrd(controlPlane);
+    for (const mode of MODES) {
+      const manifests = await Deno.readTextFile(
+        `${clone.path}/dist/release/files/manifests-${mode}.yaml`,
+      );
+      const { stdout } = await controlPlane.apply(manifests);
+      const applied = stdout.trim().split("\n").length;
+      assert.equal(applied, parseObjects(manifests).length, mode);
+      await pulled("qemu-guest-agent");
+      console.log(`release: kubectl applied the ${applied} objects of manifests-${mode}.yaml`);
     }
   });
 });
