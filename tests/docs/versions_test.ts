@@ -4,7 +4,7 @@ import { PROJECT } from "../harness/project.ts";
 /** What docs/compatibility.md names, by the variable of scripts/versions. */
 const NAMED = [
   ...["HELM3", "HELM4", "KUBERNETES", "CONTAINERD", "PROMETHEUS_OPERATOR"],
-  ...["ARGO_CD", "HELM_CONTROLLER", "SOURCE_CONTROLLER", "QEMU_QMP"],
+  ...["ARGO_CD", "HELM_CONTROLLER", "SOURCE_CONTROLLER", "QEMU_QMP", "COSIGN"],
 ];
 
 Deno.test("docs/compatibility.md names the versions that tests fetch", async () => {
