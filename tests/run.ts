@@ -1,6 +1,8 @@
+import { runSuites, type ScheduledSuite, Turns } from "./suite_schedule.ts";
+
 /** A group of tests that is run, or skipped, as a whole. */
-interface Suite {
-  readonly name: string;
+interface Suite extends ScheduledSuite {
+  readonly uses?: readonly Shared[];
   /** Whether `--quick` runs it. */
   readonly quick: boolean;
   /** What scripts/bootstrap must set up. */
@@ -15,6 +17,13 @@ interface Suite {
   readonly report?: RegExp;
 }
 
+/**
+ * What two suites at once would disturb each other by: a virtual machine, which needs a processor for itself;
+ * podman's storage and the images in dist/; the loop devices, of which the agents tell; and the fixed sockets
+ * of Talos' apid.
+ */
+type Shared = "virtual machine" | "images" | "loop devices" | "apid";
+
 interface Outcome {
   readonly suite: string;
   readonly passed: number;
@@ -26,7 +35,8 @@ interface Outcome {
   readonly seconds: number;
 }
 
-const TEST = ["test", "--quiet", "-A", "--junit-path={junit}"];
+/** The suite `types` checks the types, all at once. */
+const TEST = ["test", "--quiet", "--no-check", "-A", "--junit-path={junit}"];
 /** A quiet test would keep its table to itself. */
 const LOUD_TEST = TEST.filter((word) => word !== "--quiet");
 /** They run against Talos' own apid, one after the other. */
@@ -45,14 +55,25 @@ const DEVICE_PLUGIN_PROGRAM = {
     "go install github.com/squat/generic-device-plugin@latest, or set GENERIC_DEVICE_PLUGIN " +
     "to what a clone of it builds with CGO_ENABLED=0",
 };
-/** What tests the harness itself and needs no more than the guest. */
-const HARNESS = ["tests/harness/exact_json_test.ts", "tests/harness/unix_stream_test.ts"];
+/** What tests the harness and needs nothing but Deno. */
+const HARNESS = [
+  "tests/suite_schedule_test.ts",
+  "tests/harness/exact_json_test.ts",
+  "tests/harness/unix_stream_test.ts",
+];
 /** Of the clients, what needs a package of its own. */
 const PYTHON_CLIENT = "tests/clients/qemu_qmp_test.ts";
 const GO_CLIENT = "tests/clients/go_proxmox_test.ts";
+/** Makes the executable that others run, which all of them wait for. */
+const COMPILE = "compile";
 const UNIT = [...TEST, `--ignore=${REALAPID.join(",")}`, "agent"];
 
-const SUITES: readonly Suite[] = [
+/**
+ * They start in this order, each as soon as it may: first what a commit needs, then what others wait for, then
+ * what takes long, so that the short ones fill the gaps.
+ */
+const LIST: readonly Suite[] = [
+  { name: "unit", quick: true, parts: ["newest"], command: ["deno", ...UNIT] },
   { name: "format", quick: true, parts: [], command: ["deno", "fmt", "--check"] },
   { name: "lint", quick: true, parts: [], command: ["deno", "lint"] },
   {
@@ -73,13 +94,91 @@ const SUITES: readonly Suite[] = [
     parts: ["protoc"],
     command: ["scripts/generate", "--check"],
   },
+  { name: "harness", quick: true, parts: [], command: ["deno", ...TEST, ...HARNESS] },
   { name: "docs", quick: true, parts: [], command: ["deno", ...TEST, "tests/docs"] },
-  { name: "unit", quick: true, parts: ["newest"], command: ["deno", ...UNIT] },
   {
     name: "markdown",
     quick: true,
     parts: [],
     command: ["deno", ...TEST, "tests/files/markdown_test.ts"],
+  },
+  {
+    name: COMPILE,
+    quick: false,
+    parts: ["compile", "compile-arm64"],
+    command: ["scripts/compile", "amd64", "arm64"],
+  },
+  {
+    name: "vm",
+    quick: false,
+    uses: ["virtual machine"],
+    parts: ["vm", "qemu-ga", "compile", "newest"],
+    command: ["deno", ...TEST, "tests/vm", "tests/harness/qemu"],
+  },
+  {
+    name: "vm of arm64",
+    quick: false,
+    uses: ["virtual machine"],
+    parts: ["vm", "arm64", "vm-arm64", "compile-arm64"],
+    command: ["deno", ...TEST, "tests/vm_arm64"],
+  },
+  {
+    name: "node",
+    quick: false,
+    uses: ["virtual machine", "images"],
+    parts: ["vm", "control-plane", "helm", "node", "image", "compile"],
+    programs: [REALAPID_PROGRAM],
+    command: ["deno", ...LOUD_TEST, "tests/node/install_test.ts"],
+    report: /^on the node[^]*?(?=^-)/gm,
+  },
+  {
+    name: "node without privileged",
+    quick: false,
+    uses: ["virtual machine", "images"],
+    parts: ["vm", "control-plane", "helm", "node", "image", "compile"],
+    programs: [REALAPID_PROGRAM, DEVICE_PLUGIN_PROGRAM],
+    optional: true,
+    command: ["deno", ...LOUD_TEST, "tests/node/unprivileged_test.ts"],
+    report: /^on the node[^]*?(?=^-)/gm,
+  },
+  {
+    name: "libvirt",
+    quick: false,
+    uses: ["virtual machine"],
+    parts: ["namespaces", "vm", "libvirt", "compile", "newest"],
+    command: ["deno", ...TEST, "tests/libvirt"],
+  },
+  {
+    name: "kubernetes",
+    quick: false,
+    parts: ["control-plane", "crds", "helm", "compile"],
+    command: ["deno", ...TEST, "tests/kubernetes", "tests/harness/kubernetes"],
+  },
+  {
+    name: "memory",
+    quick: false,
+    uses: ["loop devices"],
+    parts: ["compile", "newest", "memory-cgroup"],
+    command: ["deno", ...LOUD_TEST, "tests/memory/memory_test.ts"],
+    report: /^(?:idle|frozen|after everything) .*$/gm,
+  },
+  {
+    name: "image",
+    quick: false,
+    uses: ["images"],
+    parts: ["compile", "compile-arm64", "arm64", "image", "image-arm64"],
+    command: ["deno", ...TEST, "tests/image"],
+  },
+  {
+    name: "release",
+    quick: false,
+    uses: ["images"],
+    parts: [
+      ...["compile", "compile-arm64", "image", "image-arm64", "helm", "control-plane"],
+      ...["skopeo", "cosign", "registry"],
+    ],
+    command: ["deno", ...LOUD_TEST, "tests/release"],
+    report: /^release: .*$/gm,
   },
   {
     name: "shell",
@@ -103,11 +202,13 @@ const SUITES: readonly Suite[] = [
     name: "unit on the newest Deno",
     quick: false,
     parts: ["newest"],
-    command: ["deno-newest", ...UNIT],
+    // With its own check of the types.
+    command: ["deno-newest", ...UNIT.filter((word) => word !== "--no-check")],
   },
   {
     name: "realapid",
     quick: false,
+    uses: ["apid"],
     parts: [],
     programs: [REALAPID_PROGRAM],
     command: ["deno", ...TEST, ...REALAPID],
@@ -124,12 +225,6 @@ const SUITES: readonly Suite[] = [
     quick: false,
     parts: ["helm"],
     command: ["deno", ...TEST, "tests/chart"],
-  },
-  {
-    name: "compile",
-    quick: false,
-    parts: ["compile", "compile-arm64"],
-    command: ["scripts/compile", "amd64", "arm64"],
   },
   {
     name: "executable",
@@ -158,6 +253,7 @@ const SUITES: readonly Suite[] = [
   {
     name: "conformance",
     quick: false,
+    uses: ["loop devices"],
     parts: ["compile", "qemu-ga", "newest", "namespaces"],
     command: ["deno", ...LOUD_TEST, "tests/conformance"],
     report: /^suite +requests[^]*?(?=^-)/gm,
@@ -183,6 +279,7 @@ const SUITES: readonly Suite[] = [
   {
     name: "rust client",
     quick: false,
+    uses: ["virtual machine"],
     parts: ["compile", "newest", "vm", "rust"],
     command: ["deno", ...LOUD_TEST, "tests/rust_client"],
     report: /^qapi on .*$/gm,
@@ -195,15 +292,9 @@ const SUITES: readonly Suite[] = [
     report: /^.* first, second, by MAC, .*$/gm,
   },
   {
-    name: "memory",
-    quick: false,
-    parts: ["compile", "newest", "memory-cgroup"],
-    command: ["deno", ...LOUD_TEST, "tests/memory/memory_test.ts"],
-    report: /^(?:idle|frozen|after everything) .*$/gm,
-  },
-  {
     name: "hostile",
     quick: false,
+    uses: ["virtual machine"],
     parts: ["vm", "compile", "newest"],
     command: ["deno", ...LOUD_TEST, "tests/hostile/hostile_test.ts"],
     report: /^(?:HOSTILE_SEED|on a ).*$/gm,
@@ -211,6 +302,7 @@ const SUITES: readonly Suite[] = [
   {
     name: "soak",
     quick: false,
+    uses: ["loop devices"],
     parts: ["compile", "newest", "memory-cgroup"],
     command: ["deno", ...LOUD_TEST, "tests/hostile/soak_test.ts"],
     report: /^\d+ days: .*$/gm,
@@ -227,64 +319,14 @@ const SUITES: readonly Suite[] = [
     parts: ["compile", "newest", "prometheus"],
     command: ["deno", ...TEST, "tests/telemetry"],
   },
-  {
-    name: "vm",
-    quick: false,
-    parts: ["vm", "qemu-ga", "compile", "newest"],
-    command: ["deno", ...TEST, "tests/vm", "tests/harness/qemu", ...HARNESS],
-  },
-  {
-    name: "vm of arm64",
-    quick: false,
-    parts: ["vm", "arm64", "vm-arm64", "compile-arm64"],
-    command: ["deno", ...TEST, "tests/vm_arm64"],
-  },
-  {
-    name: "libvirt",
-    quick: false,
-    parts: ["namespaces", "vm", "libvirt", "compile", "newest"],
-    command: ["deno", ...TEST, "tests/libvirt"],
-  },
-  {
-    name: "image",
-    quick: false,
-    parts: ["compile", "compile-arm64", "arm64", "image", "image-arm64"],
-    command: ["deno", ...TEST, "tests/image"],
-  },
-  {
-    name: "release",
-    quick: false,
-    parts: [
-      ...["compile", "compile-arm64", "image", "image-arm64", "helm", "control-plane"],
-      ...["skopeo", "cosign", "registry"],
-    ],
-    command: ["deno", ...LOUD_TEST, "tests/release"],
-    report: /^release: .*$/gm,
-  },
-  {
-    name: "kubernetes",
-    quick: false,
-    parts: ["control-plane", "crds", "helm", "compile"],
-    command: ["deno", ...TEST, "tests/kubernetes", "tests/harness/kubernetes"],
-  },
-  {
-    name: "node",
-    quick: false,
-    parts: ["vm", "control-plane", "helm", "node", "image", "compile"],
-    programs: [REALAPID_PROGRAM],
-    command: ["deno", ...LOUD_TEST, "tests/node/install_test.ts"],
-    report: /^on the node[^]*?(?=^-)/gm,
-  },
-  {
-    name: "node without privileged",
-    quick: false,
-    parts: ["vm", "control-plane", "helm", "node", "image", "compile"],
-    programs: [REALAPID_PROGRAM, DEVICE_PLUGIN_PROGRAM],
-    optional: true,
-    command: ["deno", ...LOUD_TEST, "tests/node/unprivileged_test.ts"],
-    report: /^on the node[^]*?(?=^-)/gm,
-  },
 ];
+
+/** A suite that needs the base of the executable runs the executable. */
+const SUITES: readonly Suite[] = LIST.map((suite) =>
+  suite.name !== COMPILE && suite.parts.some((part) => part.startsWith("compile"))
+    ? { ...suite, after: [COMPILE] }
+    : suite
+);
 
 async function capture(
   [program = "", ...args]: readonly string[],
@@ -301,10 +343,15 @@ async function isOnPath(program: string): Promise<boolean> {
   return success;
 }
 
+/** Two at once would install packages and build side by side. */
+const bootstrapTurns = new Turns();
+
 /** Why a suite cannot run, or undefined when all it needs is there. */
 async function obstacle(suite: Suite): Promise<string | undefined> {
   if (suite.parts.length > 0) {
-    const { success, output } = await capture(["scripts/bootstrap", ...suite.parts]);
+    const { success, output } = await bootstrapTurns.take(() =>
+      capture(["scripts/bootstrap", ...suite.parts])
+    );
     if (!success) return output.trim().split("\n").join("; ");
   }
   for (const { name, remedy } of suite.programs ?? []) {
@@ -323,10 +370,21 @@ function count(report: string | undefined, success: boolean): { passed: number; 
   return { passed: Math.max(passed, 0), failed: Math.max(failed, 1) };
 }
 
+/** The suite that the last line printed is of. */
+let lastPrinted = "";
+
+/** Prints what a suite has to say, under its name where another suite has said something since. */
+function print(suite: Suite, text: string): void {
+  if (lastPrinted !== suite.name) console.log(`${suite.name}:`);
+  lastPrinted = suite.name;
+  console.log(text);
+}
+
 async function runSuite(suite: Suite): Promise<Outcome> {
   const started = performance.now();
   const seconds = () => (performance.now() - started) / 1000;
   console.log(`${suite.name} ...`);
+  lastPrinted = suite.name;
   const skipped = await obstacle(suite);
   if (skipped !== undefined) {
     const optional = suite.optional === true;
@@ -336,9 +394,9 @@ async function runSuite(suite: Suite): Promise<Outcome> {
   try {
     const command = suite.command.map((word) => word.replace("{junit}", junit));
     const { success, output } = await capture(command);
-    if (!success) console.log(output);
+    if (!success) print(suite, output);
     else if (suite.report !== undefined) {
-      for (const part of output.match(suite.report) ?? []) console.log(part.trimEnd());
+      for (const part of output.match(suite.report) ?? []) print(suite, part.trimEnd());
     }
     const counts = count(await Deno.readTextFile(junit), success);
     return {
@@ -361,19 +419,35 @@ function describe(outcome: Outcome): string {
   return `${suite.padEnd(24)} ${result} (${seconds.toFixed(1)} s)`;
 }
 
-const quick = Deno.args.includes("--quick");
-if (Deno.args.includes("--all")) Deno.env.set("BUILD_ALL", "true");
-const names = Deno.args.filter((word) => word !== "--quick" && word !== "--all");
-const unknown = names.find((name) => !SUITES.some((suite) => suite.name === name));
-if (unknown !== undefined) {
-  console.error(`unknown suite ${unknown}; there are ${SUITES.map(({ name }) => name).join(", ")}`);
+/** Two where there are the processors and the memory for two. */
+function defaultJobs(): number {
+  return navigator.hardwareConcurrency >= 2 && Deno.systemMemoryInfo().total >= 8e9 ? 2 : 1;
+}
+
+function usageError(complaint: string): never {
+  console.error(complaint);
   Deno.exit(2);
 }
+
+const words = [...Deno.args];
+const takeFlag = (flag: string) => {
+  const index = words.indexOf(flag);
+  if (index >= 0) words.splice(index, 1);
+  return index >= 0;
+};
+const quick = takeFlag("--quick");
+if (takeFlag("--all")) Deno.env.set("BUILD_ALL", "true");
+const jobsIndex = words.indexOf("--jobs");
+const jobs = jobsIndex < 0 ? defaultJobs() : Number(words.splice(jobsIndex, 2)[1]);
+if (!Number.isInteger(jobs) || jobs < 1) usageError("--jobs needs a number, 1 or more");
+const unknown = words.find((name) => !SUITES.some((suite) => suite.name === name));
+if (unknown !== undefined) {
+  usageError(`unknown suite ${unknown}; there are ${SUITES.map(({ name }) => name).join(", ")}`);
+}
 const chosen = SUITES.filter((suite) =>
-  (!quick || suite.quick) && (names.length === 0 || names.includes(suite.name))
+  (!quick || suite.quick) && (words.length === 0 || words.includes(suite.name))
 );
-const outcomes: Outcome[] = [];
-for (const suite of chosen) outcomes.push(await runSuite(suite));
+const outcomes = await runSuites(chosen, jobs, runSuite);
 
 console.log();
 for (const outcome of outcomes) console.log(describe(outcome));

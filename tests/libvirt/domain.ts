@@ -16,7 +16,8 @@ export type DomainOptions = Pick<
 >;
 
 const NAME = "talos";
-const BOOT_TIMEOUT_MS = 60_000;
+/** As long as the VM tests' guests have: some machines only emulate, and slowly. */
+const BOOT_TIMEOUT_MS = 180_000;
 const DISK_BYTES = 64 * 1024 * 1024;
 
 /**
