@@ -175,6 +175,12 @@ const LIST: readonly Suite[] = [
     report: /^(?:idle|frozen|after everything) .*$/gm,
   },
   {
+    name: "chart",
+    quick: false,
+    parts: ["helm"],
+    command: ["deno", ...TEST, "tests/chart"],
+  },
+  {
     name: "image",
     quick: false,
     uses: ["images"],
@@ -234,12 +240,6 @@ const LIST: readonly Suite[] = [
     parts: [],
     programs: [TALOSCTL_PROGRAM],
     command: ["deno", ...TEST, "tests/talosctl"],
-  },
-  {
-    name: "chart",
-    quick: false,
-    parts: ["helm"],
-    command: ["deno", ...TEST, "tests/chart"],
   },
   {
     name: "executable",
