@@ -9,6 +9,7 @@ import {
 } from "../protocol/json_message_stream.ts";
 import { dropReply, type Reply } from "../protocol/reply.ts";
 import type { Refusal, Request } from "../protocol/request.ts";
+import { collectGarbage } from "../memory/collect_garbage.ts";
 import type { Publish } from "../activity/activity.ts";
 import type { Log } from "../log/log.ts";
 import { nextTurn } from "../steps.ts";
@@ -26,6 +27,8 @@ const ABANDONED = Symbol("the client does not wait any more");
  * three or four of them.
  */
 const TURN_MS = 2;
+/** Garbage of messages that may gather before it is collected, in bytes; that is one turn, and a long one. */
+const MOST_GARBAGE_BYTES = 6 * 1024 * 1024;
 /** Bytes, and so JSON tokens at most, that are read between two looks at the clock. */
 const BYTES_AT_ONCE = 4 * 1024;
 
@@ -45,30 +48,37 @@ export async function serve<Context>(
   limits: JsonLimits = QEMU_JSON_LIMITS,
 ): Promise<void> {
   const requests = new Requests(dispatcher, log);
-  // A function of its own: while the loop waits for a client, nothing refers to what the last one has sent.
   const serveNext = async (
     input: SessionInput<Context>,
     session: Session,
-  ): Promise<void> => {
+  ): Promise<number> => {
     const received = input.take();
     if (received === undefined) {
       await input.read();
-      return;
+      return 0;
     }
     const reply = await requests.run(received, input);
-    if (reply === ABANDONED) return;
+    if (reply === ABANDONED) return 0;
     if (reply !== undefined) {
       const bytes = await send(reply, session, log);
       if (bytes > 0) publish({ kind: "sent", bytes });
     }
-    releaseMessage(received.message);
+    return releaseMessage(received.message);
   };
+  let garbageBytes = 0;
   for await (const session of channel.sessions()) {
     const path = session.client;
     log.debug("client connected", { client: path });
     publish({ kind: "port", state: "connected", path, reason: undefined });
     const input = new SessionInput(session, dispatcher, publish, limits);
-    while (!input.ended || input.waiting > 0) await serveNext(input, session);
+    while (!input.ended || input.waiting > 0) {
+      // What it has read and told is not referred to any more here, so it can be cleaned up.
+      garbageBytes += await serveNext(input, session);
+      if (garbageBytes < MOST_GARBAGE_BYTES) continue;
+      await nextTurn();
+      collectGarbage();
+      garbageBytes = 0;
+    }
     log.debug("client left", { client: path });
     publish({ kind: "port", state: "waiting", path, reason: undefined });
   }

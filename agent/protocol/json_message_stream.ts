@@ -11,17 +11,26 @@ export type JsonMessage =
   | (MessageMemory & { readonly value: JsonValue })
   | (MessageMemory & { readonly error: string });
 
-/** What a message leaves behind. */
+/** What a message leaves behind; members are left out of one that leaves little. */
 interface MessageMemory {
-  /** Its long strings, whose memory must be given back; left out of a message that has none. */
+  /** Garbage that reading it has left to V8, in bytes, where it is worth counting. */
+  readonly garbageBytes?: number;
+  /** Its long strings, whose memory must be given back. */
   readonly longStrings?: readonly LongString[];
 }
 
-/** Gives the memory of a message's long strings back, once nothing is done with it any more. */
-export function releaseMessage({ longStrings = [] }: JsonMessage): void {
-  for (const string of longStrings) string[Symbol.dispose]();
-  // JavaScript keeps the last text that an expression has matched, and what it is a part of.
-  /^/.test("");
+/**
+ * Gives the memory of a message's long strings back, once nothing is done with it any more.
+ *
+ * @returns how many bytes are left that only a garbage collection gives back, about
+ */
+export function releaseMessage({ garbageBytes = 0, longStrings }: JsonMessage): number {
+  let decoded = 0;
+  for (const string of longStrings ?? []) {
+    if (string.wasDecoded) decoded += string.length;
+    string[Symbol.dispose]();
+  }
+  return garbageBytes + decoded;
 }
 
 /** Bounds of one message; QEMU's are the default. */
@@ -50,6 +59,9 @@ interface StringInParts {
   readonly start: string;
 }
 
+/** From as many bytes on garbage counts, and so much a token makes. */
+const LEAST_GARBAGE = 64 * 1024;
+const TOKEN_BYTES = 64;
 const diagnostic = new TextDecoder("utf-8", { ignoreBOM: true });
 
 /**
@@ -69,6 +81,8 @@ export class JsonMessageStream implements TokenSink {
   #braces = 0;
   #brackets = 0;
   #tokenBytes = 0;
+  // What of it came in parts, and never was in V8's memory.
+  #longStringBytes = 0;
   #tokenCount = 0;
   #overLimit = false;
 
@@ -116,6 +130,7 @@ export class JsonMessageStream implements TokenSink {
   /** Called by the lexer. */
   stringPart(text: Uint8Array, isPlain: boolean): void {
     this.#tokenBytes += text.length;
+    this.#longStringBytes += text.length;
     this.#longString ??= {
       string: new LongJsonString(this.#limits.tokenBytes),
       start: asCString(text),
@@ -183,8 +198,14 @@ export class JsonMessageStream implements TokenSink {
   }
 
   #withMemory(message: JsonMessage): JsonMessage {
+    const size = this.#tokenBytes - this.#longStringBytes + TOKEN_BYTES * this.#tokenCount;
     const { longStrings } = this.#builder;
-    return longStrings.length > 0 ? { ...message, longStrings } : message;
+    if (size < LEAST_GARBAGE && longStrings.length === 0) return message;
+    return {
+      ...message,
+      ...(size >= LEAST_GARBAGE ? { garbageBytes: size } : {}),
+      ...(longStrings.length > 0 ? { longStrings } : {}),
+    };
   }
 
   #startAfresh(): void {
@@ -192,6 +213,7 @@ export class JsonMessageStream implements TokenSink {
     this.#braces = 0;
     this.#brackets = 0;
     this.#tokenBytes = 0;
+    this.#longStringBytes = 0;
     this.#tokenCount = 0;
     this.#overLimit = false;
   }

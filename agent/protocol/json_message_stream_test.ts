@@ -245,6 +245,20 @@ Deno.test("a bound that is not QEMU's is told with its reason, and what is over 
   ]);
 });
 
+Deno.test("the garbage of a message is told, and nothing of a small one", () => {
+  const sizes = (text: string) =>
+    new JsonMessageStream().feed(latin1(text)).map(({ garbageBytes = 0 }) => garbageBytes);
+  const [none, ofText = 0, ofValues = 0, ...rest] = [
+    ...sizes(PING),
+    ...sizes(`["${"x".repeat(3_000_000)}"]`),
+    ...sizes(`[${"1,".repeat(50_000)}1]${PING}`),
+  ];
+  assert.equal(none, 0);
+  assert.ok(ofText > 3_000_000 && ofText < 3_100_000, String(ofText));
+  assert.ok(ofValues > 64 * 100_000 && ofValues < 70 * 100_000, String(ofValues));
+  assert.deepEqual(rest, [0]);
+});
+
 Deno.test("an error repeats no more than the beginning of what is wrong", () => {
   const long = "1".repeat(1_000_000);
   for (const text of [`"${long}\xff`, `${long}A`, `a${"a".repeat(100_000)} `]) {

@@ -12,6 +12,7 @@ const LATIN1 = new TextDecoder("latin1");
 export class LongString implements Disposable {
   readonly #utf8: GrowingBytes;
   #text: string | undefined;
+  #wasDecoded = false;
 
   /** @param utf8 well-formed; it belongs to the string from now on */
   constructor(utf8: GrowingBytes) {
@@ -23,9 +24,9 @@ export class LongString implements Disposable {
     return this.#text?.length ?? this.#utf8.length;
   }
 
-  /** Whether there is a JavaScript string for the whole of it. */
-  get isDecoded(): boolean {
-    return this.#text !== undefined;
+  /** Whether there has been a JavaScript string for the whole of it. */
+  get wasDecoded(): boolean {
+    return this.#wasDecoded;
   }
 
   /**
@@ -59,6 +60,7 @@ export class LongString implements Disposable {
   toString(): string {
     if (this.#text === undefined) {
       this.#text = new TextDecoder("utf-8", { ignoreBOM: true }).decode(this.#utf8.bytes);
+      this.#wasDecoded = true;
       this.#utf8[Symbol.dispose]();
     }
     return this.#text;

@@ -23,9 +23,9 @@ Deno.test("a long string is written as the text that it stands for", async () =>
   await checkProperty("long strings", texts, (text) => {
     using long = longString(text);
     assert.equal([...jsonTexts(long)].join(""), writeJson(text));
-    assert.equal(long.isDecoded, false);
+    assert.equal(long.wasDecoded, false);
     assert.equal(writeJson(long), writeJson(text));
-    assert.equal(long.isDecoded, true);
+    assert.equal(long.wasDecoded, true);
   }, 30);
 });
 
@@ -36,7 +36,7 @@ Deno.test("base64 of a long string is decoded without a JavaScript string of it"
     using decoded = atOnce(decodeBase64(long));
     using expected = atOnce(decodeBase64(text));
     assert.deepEqual(decoded.bytes, expected.bytes);
-    assert.equal(long.isDecoded, false);
+    assert.equal(long.wasDecoded, false);
   }
   using wrong = longString(`${line.repeat(2_000)}é`);
   assert.throws(() => atOnce(decodeBase64(wrong)), /invalid characters/);
@@ -53,5 +53,5 @@ Deno.test("every type of an argument takes a long string for the string that it 
   assert.equal(isJsonObject(long), false);
   using longer = longString("x".repeat(2 * 1024 * 1024 + 1));
   assert.throws(() => string().check(longer, "a.b"), /^QapiError: Parameter 'a.b' is too long/);
-  assert.equal(longer.isDecoded, false);
+  assert.equal(longer.wasDecoded, false);
 });

@@ -4,15 +4,9 @@ import { randomNumbers } from "../harness/random.ts";
 import { Guest } from "../harness/qemu/guest.ts";
 import type { GuestAgentClient } from "../harness/qemu/guest_agent_client.ts";
 import { burst } from "./burst.ts";
+import { collectGarbage } from "./collect_garbage.ts";
 import { HostileInputs } from "./inputs.ts";
-import {
-  assertNoGrowth,
-  describeFigures,
-  figuresOf,
-  idleFigures,
-  type ProcessFigures,
-  readFigures,
-} from "./process_figures.ts";
+import { assertNoGrowth, describeFigures, figuresOf, readFigures } from "./process_figures.ts";
 
 /** Played again with this number; how many inputs, or else for how long, on each of the two channels. */
 const SEED = Number(Deno.env.get("HOSTILE_SEED") ?? Math.floor(Math.random() * 2 ** 31));
@@ -49,21 +43,20 @@ async function harass(
     readonly seconds: number;
     readonly warmUp: number;
     readonly inputsABurst: number;
-    readonly figures: () => Promise<ProcessFigures>;
+    readonly figures: () => Promise<ReturnType<typeof readFigures>>;
   },
 ): Promise<string> {
   const inputs = new HostileInputs(randomNumbers(SEED));
   const slow = { timeoutMs: 120_000 };
-  let end = performance.now() + seconds * 1000;
-  let before: ProcessFigures | undefined;
+  const end = performance.now() + seconds * 1000;
+  let before: ReturnType<typeof readFigures> | undefined;
   let sent = 0;
   let errors = 0;
   let replies = 0;
   for (let number = 0; sent < count && performance.now() < end; number++) {
     if (number === warmUp) {
-      const asked = performance.now();
-      before = await idleFigures(figures);
-      end += performance.now() - asked;
+      await collectGarbage(client);
+      before = await figures();
     }
     const next = Array.from({ length: Math.min(inputsABurst, count - sent) }, () => inputs.next());
     const outcome = await burst(client, next, number, slow);
@@ -71,7 +64,8 @@ async function harass(
     replies += outcome.replies;
     errors += outcome.errors;
   }
-  const after = await idleFigures(figures, before);
+  await collectGarbage(client);
+  const after = await figures();
   ok(replies > 0 && errors > 0);
   if (before !== undefined) assertNoGrowth(before, after);
   const start = before === undefined ? "" : `${describeFigures(before)} after the warm-up, `;

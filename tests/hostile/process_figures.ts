@@ -20,33 +20,6 @@ export function readFigures(pid: number): ProcessFigures {
   return figuresOf(Deno.readTextFileSync(`/proc/${pid}/status`), descriptors);
 }
 
-/** For how long an idle process may keep its garbage, in milliseconds: V8 collects it within half a minute. */
-const IDLE_MS = 40_000;
-const PAUSE_MS = 500;
-/** By what the memory may differ from one look to the next, in MiB: pages that a heap keeps. */
-const SLACK_MIB = 4;
-
-/**
- * Waits until an idle process has collected its garbage, so that what is left is in use: the figures with
- * the least memory.
- *
- * @param read takes the figures
- * @param before what the memory should come back to: then there is no need to wait any longer
- */
-export async function idleFigures(
-  read: () => Promise<ProcessFigures>,
-  before?: ProcessFigures,
-): Promise<ProcessFigures> {
-  let least = await read();
-  for (const end = performance.now() + IDLE_MS; performance.now() < end;) {
-    if (before !== undefined && least.anonymousMiB <= before.anonymousMiB + SLACK_MIB) break;
-    await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
-    const now = await read();
-    if (now.anonymousMiB < least.anonymousMiB) least = now;
-  }
-  return least;
-}
-
 /** A line for people. */
 export function describeFigures({ anonymousMiB, threads, descriptors }: ProcessFigures): string {
   return `${anonymousMiB.toFixed(1)} MiB, ${threads} threads, ${descriptors} descriptors`;
@@ -58,7 +31,7 @@ export function describeFigures({ anonymousMiB, threads, descriptors }: ProcessF
  */
 export function assertNoGrowth(before: ProcessFigures, after: ProcessFigures): void {
   const text = `before: ${describeFigures(before)}; after: ${describeFigures(after)}`;
-  ok(after.anonymousMiB <= before.anonymousMiB + SLACK_MIB, text);
+  ok(after.anonymousMiB <= before.anonymousMiB + 4, text);
   ok(after.threads <= before.threads + 4, text);
   ok(after.descriptors <= before.descriptors + 2, text);
 }

@@ -1,13 +1,8 @@
+import { collectGarbage } from "./collect_garbage.ts";
 import { deepEqual, equal, match } from "node:assert/strict";
 import { ContainedAgent } from "../memory/contained_agent.ts";
 import type { GuestAgentClient } from "../harness/qemu/guest_agent_client.ts";
-import {
-  assertNoGrowth,
-  describeFigures,
-  idleFigures,
-  type ProcessFigures,
-  readFigures,
-} from "./process_figures.ts";
+import { assertNoGrowth, describeFigures, readFigures } from "./process_figures.ts";
 
 /** How long a hypervisor's habits are played, in days; `SOAK_DAYS=7` is a week. */
 const DAYS = Number(Deno.env.get("SOAK_DAYS") ?? 1);
@@ -22,6 +17,12 @@ const STEP = 5;
 const BACKUP_AT = 2 * HOUR;
 const FIRST_FIGURES_AT = 4 * HOUR;
 
+async function figuresOf(agent: ContainedAgent): Promise<ReturnType<typeof readFigures>> {
+  await using client = await agent.client();
+  await collectGarbage(client);
+  return readFigures(agent.agent.pid);
+}
+
 async function backUp(client: GuestAgentClient): Promise<void> {
   await client.execute("guest-get-fsinfo", undefined, SLOW);
   equal(await client.execute("guest-fsfreeze-freeze", undefined, SLOW), 1);
@@ -31,13 +32,12 @@ async function backUp(client: GuestAgentClient): Promise<void> {
 
 Deno.test("after days of a hypervisor's habits nothing has grown", async () => {
   await using agent = await ContainedAgent.start(LIMIT_MIB, []);
-  const figures = () => Promise.resolve(readFigures(agent.agent.pid));
-  let before: ProcessFigures | undefined;
+  let before: ReturnType<typeof readFigures> | undefined;
   const done = { pings: 0, interfaces: 0, scrapes: 0, backups: 0 };
   for (let hour = 0; hour < DAYS * DAY; hour += HOUR) {
-    if (hour === FIRST_FIGURES_AT) before = await idleFigures(figures);
+    if (hour === FIRST_FIGURES_AT) before = await figuresOf(agent);
     if (hour > 0 && hour % DAY === 0) {
-      console.log(`day ${hour / DAY}: ${describeFigures(readFigures(agent.agent.pid))}`);
+      console.log(`day ${hour / DAY}: ${describeFigures(await figuresOf(agent))}`);
     }
     // Hypervisors come and go.
     await using client = await agent.client();
@@ -61,7 +61,7 @@ Deno.test("after days of a hypervisor's habits nothing has grown", async () => {
       }
     }
   }
-  const after = await idleFigures(figures, before);
+  const after = await figuresOf(agent);
   console.log(
     `${DAYS} days: ${JSON.stringify(done)}; ${before && describeFigures(before)} after ` +
       `${FIRST_FIGURES_AT / HOUR} hours, ${describeFigures(after)} at the end, ` +
