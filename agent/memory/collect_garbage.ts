@@ -4,8 +4,9 @@ type Collect = (
 ) => void;
 
 /**
- * Gives memory back that JavaScript does not use any more, which takes some ten milliseconds. By itself V8
- * waits until there are many megabytes of it: it does not know of the container's limit.
+ * Gives memory back that JavaScript does not use any more. V8 collects twice on end, some ten milliseconds
+ * each time, in which nothing else runs. By itself it waits until there are many megabytes of garbage: it does
+ * not know of the container's limit.
  *
  * Where V8 does not offer it, in tests for one, nothing is done.
  */

@@ -136,7 +136,7 @@ export const METRICS = {
   },
   qga_trim_failures_total: {
     type: "counter",
-    help: "File systems that could not be trimmed",
+    help: "File systems that could not be trimmed, though their disks take discards",
   },
   qga_power_actions_total: {
     type: "counter",

@@ -1,7 +1,7 @@
 import { deepEqual, equal, match, ok } from "node:assert/strict";
 import fc from "fast-check";
 import { DATA, FreezeGuest, MARKER, ROOT, STATE, VAR } from "../harness/qemu/freeze_guest.ts";
-import { type FreezeCall, FreezeTrace } from "../harness/qemu/freeze_trace.ts";
+import { type FreezeCall, FreezeTrace, succeededOn } from "../harness/qemu/freeze_trace.ts";
 import { type GuestAgentClient, GuestAgentError } from "../harness/qemu/guest_agent_client.ts";
 import { startTalosApi } from "../harness/qemu/talos_guest.ts";
 
@@ -33,13 +33,6 @@ async function errorOf(reply: Promise<unknown>): Promise<GuestAgentError> {
     throw error;
   }
   throw new Error("the command was answered with success");
-}
-
-/** The devices that were frozen, or thawed, in this order. */
-function succeeded(calls: readonly FreezeCall[], kind: FreezeCall["kind"]): string[] {
-  return calls.filter((call) => call.kind === kind && call.result === 0).map(({ device }) =>
-    device
-  );
 }
 
 function milliseconds(from: number, to: number | undefined): string {
@@ -93,8 +86,8 @@ Deno.test("file systems are frozen and thawed by the compiled agent", async (t) 
       await node.waitForWriters();
       equal(await thaw(agent), 0);
       const { calls } = await trace.read();
-      deepEqual(succeeded(calls, "freeze"), everything);
-      deepEqual(succeeded(calls, "thaw"), everything.toReversed());
+      deepEqual(succeededOn(calls, "freeze"), everything);
+      deepEqual(succeededOn(calls, "thaw"), everything.toReversed());
       await agent.execute("guest-get-osinfo");
     },
   );
@@ -139,7 +132,7 @@ Deno.test("file systems are frozen and thawed by the compiled agent", async (t) 
     const { calls } = await trace.read();
     const withLoop = [LOOP_DEVICE, ...everything];
     deepEqual(calls.filter(({ kind }) => kind === "freeze").map(({ device }) => device), withLoop);
-    deepEqual(succeeded(calls, "thaw"), withLoop.toReversed());
+    deepEqual(succeededOn(calls, "thaw"), withLoop.toReversed());
   });
 
   await t.step("those of a list", async () => {
@@ -156,7 +149,7 @@ Deno.test("file systems are frozen and thawed by the compiled agent", async (t) 
     equal(await thaw(agent), 1);
     await node.waitForWriters();
     const { calls } = await trace.read();
-    deepEqual(succeeded(calls, "freeze"), [STATE.device, DATA.device]);
+    deepEqual(succeededOn(calls, "freeze"), [STATE.device, DATA.device]);
   });
 
   await t.step("a freeze of nothing is an error", async () => {
@@ -188,7 +181,7 @@ Deno.test("file systems are frozen and thawed by the compiled agent", async (t) 
       paths: { path: string }[];
     };
     deepEqual(paths.map(({ path }) => path).sort(), [STATE.mountPoint, VAR.mountPoint]);
-    deepEqual(succeeded((await trace.read()).calls, "freeze"), [STATE.device, VAR.device]);
+    deepEqual(succeededOn((await trace.read()).calls, "freeze"), [STATE.device, VAR.device]);
     await node.run(`mount -o remount,rw ${ROOT}${DATA.mountPoint}`);
     await node.startWriter(DATA.mountPoint);
   });
@@ -202,7 +195,7 @@ Deno.test("file systems are frozen and thawed by the compiled agent", async (t) 
     equal(await thaw(agent), 2);
     deepEqual(await node.stoppedWriters(), ["/var/mnt/data"]);
     const { calls } = await trace.read();
-    deepEqual(succeeded(calls, "freeze"), [STATE.device, VAR.device]);
+    deepEqual(succeededOn(calls, "freeze"), [STATE.device, VAR.device]);
     equal(calls.some(({ kind, device }) => kind === "thaw" && device === DATA.device), false);
     equal((await errorOf(freezeList(agent, "/var/mnt/data"))).errorClass, "GenericError");
     await node.run(`fsfreeze --unfreeze ${ROOT}/var/mnt/data`);
@@ -292,7 +285,7 @@ Deno.test("file systems are frozen and thawed by the compiled agent", async (t) 
     );
     equal(await thaw(agent), 0);
     const { calls } = await trace.read();
-    deepEqual(succeeded(calls, "thaw"), everything.toReversed());
+    deepEqual(succeededOn(calls, "thaw"), everything.toReversed());
     const [first] = calls;
     const firstThaw = calls.find(({ kind }) => kind === "thaw");
     ok(first !== undefined && firstThaw !== undefined && firstThaw.began - first.began > 1.9);
@@ -323,8 +316,8 @@ Deno.test("file systems are frozen and thawed by the compiled agent", async (t) 
     const firstThaw = calls.find(({ kind }) => kind === "thaw");
     equal(firstThaw?.device, DATA.device);
     ok(firstThaw.began < state.ended, "the thaw has waited for the freeze under way");
-    deepEqual(succeeded(calls, "freeze"), [DATA.device, STATE.device]);
-    deepEqual(succeeded(calls, "thaw"), [DATA.device, STATE.device]);
+    deepEqual(succeededOn(calls, "freeze"), [DATA.device, STATE.device]);
+    deepEqual(succeededOn(calls, "thaw"), [DATA.device, STATE.device]);
     // The thread that waits for the disk is not the one that serves.
     const pid = Number(await node.run("cat /run/agent.pid"));
     equal(calls.some(({ kind, thread }) => kind === "freeze" && thread === pid), false);
@@ -370,7 +363,7 @@ Deno.test("file systems are frozen and thawed by the compiled agent", async (t) 
     equal(await freeze(agent), 3);
     equal(await node.stopAgent(), 0);
     await node.waitForWriters();
-    deepEqual(succeeded((await trace.read()).calls, "thaw"), everything.toReversed());
+    deepEqual(succeededOn((await trace.read()).calls, "thaw"), everything.toReversed());
     deepEqual(
       (await node.log()).slice(-3).map(({ message }) => message),
       ["stopping", "file systems thawed: the agent is stopping", "agent stopped"],
@@ -395,7 +388,7 @@ Deno.test("file systems are frozen and thawed by the compiled agent", async (t) 
     ok(state?.ended !== undefined && signal !== undefined && firstThaw !== undefined);
     deepEqual([state.device, firstThaw.device], [STATE.device, DATA.device]);
     ok(state.began < signal.time && firstThaw.began < state.ended);
-    deepEqual(succeeded(calls, "freeze").toSorted(), succeeded(calls, "thaw").toSorted());
+    deepEqual(succeededOn(calls, "freeze").toSorted(), succeededOn(calls, "thaw").toSorted());
     console.log(
       `freeze of a slow disk: ${milliseconds(state.began, state.ended)}; ` +
         `thaw after SIGTERM: ${milliseconds(signal.time, firstThaw.began)}`,
@@ -412,7 +405,7 @@ Deno.test("file systems are frozen and thawed by the compiled agent", async (t) 
     await agent.request("guest-shutdown");
     const calls = await api.calls.waitFor(before + 1, 60_000);
     equal(calls[before]?.method, "Shutdown");
-    deepEqual(succeeded((await trace.read()).calls, "thaw"), everything.toReversed());
+    deepEqual(succeededOn((await trace.read()).calls, "thaw"), everything.toReversed());
     await node.waitForWriters();
     equal((await guest.powerOff()).code, 0);
   });
@@ -505,8 +498,8 @@ async function killAgents(
 }
 
 function momentOf(calls: readonly FreezeCall[], isMarked: boolean): string {
-  const frozen = succeeded(calls, "freeze").length;
-  const thawed = succeeded(calls, "thaw").length;
+  const frozen = succeededOn(calls, "freeze").length;
+  const thawed = succeededOn(calls, "thaw").length;
   if (calls.some(({ ended }) => ended === undefined)) return "within a call";
   if (thawed === 3) return isMarked ? "thawed, with the marker" : "thawed";
   if (thawed > 0) return "thawing";

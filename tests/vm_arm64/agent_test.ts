@@ -2,7 +2,7 @@ import { deepEqual, equal, match, ok, rejects } from "node:assert/strict";
 import { COMMANDS } from "../../agent/commands/all.ts";
 import { ARM64 } from "../harness/qemu/architecture.ts";
 import { DATA, FreezeGuest, MARKER, STATE, VAR } from "../harness/qemu/freeze_guest.ts";
-import type { FreezeCall } from "../harness/qemu/freeze_trace.ts";
+import { succeededOn } from "../harness/qemu/freeze_trace.ts";
 import { startTalosApi } from "../harness/qemu/talos_guest.ts";
 
 const SLOW = { timeoutMs: 120_000 };
@@ -12,12 +12,6 @@ interface FileSystem {
   readonly type: string;
   readonly "total-bytes-privileged": number;
   readonly disk: readonly { readonly "bus-type": string; readonly dev?: string }[];
-}
-
-/** The devices that were frozen, or thawed, in this order. */
-function succeeded(calls: readonly FreezeCall[], kind: FreezeCall["kind"]): string[] {
-  return calls.filter((call) => call.kind === kind && call.result === 0)
-    .map(({ device }) => device);
 }
 
 Deno.test("the agent for arm64 on a machine of arm64", async (t) => {
@@ -126,8 +120,8 @@ Deno.test("the agent for arm64 on a machine of arm64", async (t) => {
     equal(await ask("guest-fsfreeze-thaw"), 3);
     await node.waitForWriters();
     const { calls } = await trace.read();
-    deepEqual(succeeded(calls, "freeze"), everything);
-    deepEqual(succeeded(calls, "thaw"), everything.toReversed());
+    deepEqual(succeededOn(calls, "freeze"), everything);
+    deepEqual(succeededOn(calls, "thaw"), everything.toReversed());
   });
 
   await t.step("its guard thaws when it is killed while everything is frozen", async () => {

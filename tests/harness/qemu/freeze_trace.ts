@@ -91,6 +91,15 @@ export class FreezeTrace {
   }
 }
 
+/** The devices that were frozen, or thawed, in this order: the calls that failed are left out. */
+export function succeededOn(
+  calls: readonly FreezeCall[],
+  kind: FreezeCall["kind"],
+): string[] {
+  return calls.filter((call) => call.kind === kind && call.result === 0)
+    .map(({ device }) => device);
+}
+
 /** Reads the text of the kernel's trace file. */
 export function parseFreezeTrace(text: string): FreezeTraceRecord {
   const calls: FreezeCall[] = [];
