@@ -9,7 +9,7 @@ import {
 } from "../protocol/json_message_stream.ts";
 import { dropReply, type Reply } from "../protocol/reply.ts";
 import type { Refusal, Request } from "../protocol/request.ts";
-import { collectGarbage } from "../memory/collect_garbage.ts";
+import { IdleCollection } from "../memory/idle_collection.ts";
 import type { Publish } from "../activity/activity.ts";
 import type { Log } from "../log/log.ts";
 import { nextTurn } from "../steps.ts";
@@ -27,8 +27,6 @@ const ABANDONED = Symbol("the client does not wait any more");
  * three or four of them.
  */
 const TURN_MS = 2;
-/** Garbage of messages that may gather before it is collected, in bytes; that is one turn, and a long one. */
-const MOST_GARBAGE_BYTES = 6 * 1024 * 1024;
 /** Bytes, and so JSON tokens at most, that are read between two looks at the clock. */
 const BYTES_AT_ONCE = 4 * 1024;
 
@@ -65,19 +63,15 @@ export async function serve<Context>(
     }
     return releaseMessage(received.message);
   };
-  let garbageBytes = 0;
+  using idleCollection = new IdleCollection();
   for await (const session of channel.sessions()) {
     const path = session.client;
     log.debug("client connected", { client: path });
     publish({ kind: "port", state: "connected", path, reason: undefined });
     const input = new SessionInput(session, dispatcher, publish, limits);
     while (!input.ended || input.waiting > 0) {
-      // What it has read and told is not referred to any more here, so it can be cleaned up.
-      garbageBytes += await serveNext(input, session);
-      if (garbageBytes < MOST_GARBAGE_BYTES) continue;
-      await nextTurn();
-      collectGarbage();
-      garbageBytes = 0;
+      // What it has read and told is not referred to any more here, so it can be collected.
+      idleCollection.add(await serveNext(input, session));
     }
     log.debug("client left", { client: path });
     publish({ kind: "port", state: "waiting", path, reason: undefined });

@@ -20,6 +20,9 @@ interface Container {
   isFirst: boolean;
 }
 
+/** Pieces of text; some are given as bytes of ASCII, valid until the next piece is asked for. */
+export type Texts = Generator<string | Uint8Array, void, undefined>;
+
 /** Values that `jsonTexts` writes: JSON, or an object some of whose members are sent as base64 text. */
 export type LongValue = JsonValue | Readonly<Record<string, JsonValue | GrowingBytes | undefined>>;
 
@@ -27,7 +30,7 @@ export type LongValue = JsonValue | Readonly<Record<string, JsonValue | GrowingB
  * Writes the same text as `writeJson`, but in pieces of moderate size, whatever the value is: neither
  * a long string nor bytes nor a deep tree exists as a whole text. Bytes become base64.
  */
-export function* jsonTexts(value: LongValue): Generator<string, void, undefined> {
+export function* jsonTexts(value: LongValue): Texts {
   const open: Container[] = [];
   yield* valueTexts(value, open);
   for (let top = open.at(-1); top !== undefined; top = open.at(-1)) {
@@ -53,7 +56,7 @@ export function* jsonTexts(value: LongValue): Generator<string, void, undefined>
 function* valueTexts(
   value: LongValue | GrowingBytes,
   open: Container[],
-): Generator<string, void, undefined> {
+): Texts {
   if (typeof value === "string") yield* stringTexts(value);
   else if (value instanceof LongString) yield* longStringTexts(value);
   else if (value instanceof GrowingBytes) yield* base64Texts(value.bytes);
@@ -70,7 +73,7 @@ function* itemsOf(array: JsonArray): Generator<readonly [undefined, JsonValue], 
   for (const item of array) yield [undefined, item];
 }
 
-function* stringTexts(text: string): Generator<string, void, undefined> {
+function* stringTexts(text: string): Texts {
   if (text.length <= CHARACTERS_A_PIECE) {
     yield `"${escapeJson(text)}"`;
     return;
@@ -80,13 +83,16 @@ function* stringTexts(text: string): Generator<string, void, undefined> {
   yield '"';
 }
 
-function* longStringTexts(string: LongString): Generator<string, void, undefined> {
+function* longStringTexts(string: LongString): Texts {
   yield '"';
-  for (const piece of string.pieces()) yield* escapedTexts(piece);
+  for (const piece of string.writtenPieces()) {
+    if (typeof piece === "string") yield* escapedTexts(piece);
+    else yield piece;
+  }
   yield '"';
 }
 
-function* escapedTexts(text: string): Generator<string, void, undefined> {
+function* escapedTexts(text: string): Texts {
   for (let start = 0; start < text.length;) {
     let end = start + CHARACTERS_A_PIECE;
     // The two halves of a character are escaped together.
@@ -96,7 +102,7 @@ function* escapedTexts(text: string): Generator<string, void, undefined> {
   }
 }
 
-function* base64Texts(bytes: Uint8Array): Generator<string, void, undefined> {
+function* base64Texts(bytes: Uint8Array): Texts {
   yield '"';
   for (let start = 0; start < bytes.length; start += BYTES_A_PIECE) {
     yield bytes.subarray(start, start + BYTES_A_PIECE).toBase64();

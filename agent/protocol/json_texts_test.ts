@@ -2,6 +2,7 @@ import { equal, ok } from "node:assert/strict";
 import fc from "fast-check";
 import { GrowingBytes } from "../memory/growing_bytes.ts";
 import { checkProperty } from "../../tests/harness/property.ts";
+import { joined } from "../../tests/harness/joined_texts.ts";
 import { jsonTexts, LONGEST_PIECE } from "./json_texts.ts";
 import type { JsonValue } from "./json_value.ts";
 import { writeJson } from "./json_writer.ts";
@@ -21,7 +22,7 @@ const { tree: anyJson } = fc.letrec<{ tree: JsonValue }>((tie) => ({
 Deno.test("the pieces make the text that the writer makes, and none is long", async () => {
   await checkProperty("pieces", anyJson, (value) => {
     const pieces = Array.from(jsonTexts(value));
-    equal(pieces.join(""), writeJson(value));
+    equal(joined(pieces), writeJson(value));
     ok(pieces.every(({ length }) => length <= LONGEST_PIECE));
   });
 });
@@ -31,7 +32,7 @@ Deno.test("bytes become base64, whatever their number", async () => {
     using bytes = new GrowingBytes(length);
     bytes.append(Uint8Array.from({ length }, (_, index) => index * 7));
     const expected = `{"n": 1, "b": "${bytes.bytes.toBase64()}", "e": true}`;
-    equal(Array.from(jsonTexts({ n: 1, b: bytes, e: true })).join(""), expected);
+    equal(joined(jsonTexts({ n: 1, b: bytes, e: true })), expected);
   }, 30);
 });
 
@@ -39,5 +40,5 @@ Deno.test("a tree as deep as a request can be takes no deep stack", () => {
   const depth = 100_000;
   let value: JsonValue = [];
   for (let count = 1; count < depth; count++) value = [value];
-  equal(Array.from(jsonTexts(value)).join(""), "[".repeat(depth) + "]".repeat(depth));
+  equal(joined(jsonTexts(value)), "[".repeat(depth) + "]".repeat(depth));
 });

@@ -42,7 +42,7 @@ export class LongJsonString implements Disposable {
    */
   finish(text: Uint8Array, isPlain: boolean): LongString {
     this.#add(text, text.length - QUOTE_LENGTH, isPlain, true);
-    if (this.#error === undefined) return new LongString(this.#utf8);
+    if (this.#error === undefined) return new LongString(this.#utf8, isPlain);
     this[Symbol.dispose]();
     throw this.#error;
   }

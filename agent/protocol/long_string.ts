@@ -3,6 +3,7 @@ import type { GrowingBytes } from "../memory/growing_bytes.ts";
 /** How many bytes of UTF-8 are made a piece of text at once. */
 const PIECE_LENGTH = 16 * 1024;
 const LATIN1 = new TextDecoder("latin1");
+const DEL = 0x7f;
 
 /**
  * A string of a request that is too long to be made a JavaScript string without need: that takes time in
@@ -11,12 +12,17 @@ const LATIN1 = new TextDecoder("latin1");
  */
 export class LongString implements Disposable {
   readonly #utf8: GrowingBytes;
+  readonly #isPlain: boolean;
   #text: string | undefined;
   #wasDecoded = false;
 
-  /** @param utf8 well-formed; it belongs to the string from now on */
-  constructor(utf8: GrowingBytes) {
+  /**
+   * @param utf8 well-formed; it belongs to the string from now on
+   * @param isPlain whether it came as ASCII without escapes, so that nothing in it is one in JSON
+   */
+  constructor(utf8: GrowingBytes, isPlain: boolean) {
     this.#utf8 = utf8;
+    this.#isPlain = isPlain;
   }
 
   /** Its length, in bytes of UTF-8 or in characters once it was decoded: the same where all are ASCII. */
@@ -47,6 +53,21 @@ export class LongString implements Disposable {
     for (let start = 0; start < this.length; start += PIECE_LENGTH) {
       const bytes = this.#utf8.bytes.subarray(start, start + PIECE_LENGTH);
       yield decoder.decode(bytes, { stream: start + PIECE_LENGTH < this.length });
+    }
+  }
+
+  /**
+   * As `pieces`, but what the writer of JSON would change nothing of is given as it came: no text is made of
+   * it, and no garbage. Such bytes are valid until the next piece is asked for.
+   */
+  *writtenPieces(): Generator<string | Uint8Array, void, undefined> {
+    if (!this.#isPlain || this.#text !== undefined) {
+      yield* this.pieces();
+      return;
+    }
+    for (let start = 0; start < this.length; start += PIECE_LENGTH) {
+      const bytes = this.#utf8.bytes.subarray(start, start + PIECE_LENGTH);
+      yield bytes.includes(DEL) ? LATIN1.decode(bytes) : bytes;
     }
   }
 

@@ -1,5 +1,5 @@
 import { ResultWithBytes } from "./command_result.ts";
-import { jsonTexts, LONGEST_PIECE } from "./json_texts.ts";
+import { jsonTexts, LONGEST_PIECE, type Texts } from "./json_texts.ts";
 import type { JsonValue } from "./json_value.ts";
 import { JsonWriter } from "./json_writer.ts";
 import type { QapiError } from "./qapi_error.ts";
@@ -93,7 +93,7 @@ async function* longReply(
   for (const piece of encoded(members, endTexts(id))) yield piece;
 }
 
-function* endTexts(id: JsonValue | undefined): Generator<string, void, undefined> {
+function* endTexts(id: JsonValue | undefined): Texts {
   if (id !== undefined) {
     yield ', "id": ';
     yield* jsonTexts(id);
@@ -103,7 +103,7 @@ function* endTexts(id: JsonValue | undefined): Generator<string, void, undefined
 
 /** The bytes of texts of ASCII, each `LONGEST_PIECE` long at most. */
 function* encoded(
-  ...texts: readonly Iterable<string>[]
+  ...texts: readonly Iterable<string | Uint8Array>[]
 ): Generator<Uint8Array, void, undefined> {
   const piece = new Uint8Array(2 * LONGEST_PIECE);
   let length = 0;
@@ -116,7 +116,9 @@ function* encoded(
         count = 0;
       }
       count++;
-      length += encoder.encodeInto(text, piece.subarray(length)).written;
+      if (typeof text === "string") encoder.encodeInto(text, piece.subarray(length));
+      else piece.set(text, length);
+      length += text.length;
     }
   }
   if (length > 0) yield piece.subarray(0, length);

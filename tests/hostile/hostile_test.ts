@@ -6,7 +6,13 @@ import type { GuestAgentClient } from "../harness/qemu/guest_agent_client.ts";
 import { burst } from "./burst.ts";
 import { collectGarbage } from "./collect_garbage.ts";
 import { HostileInputs } from "./inputs.ts";
-import { assertNoGrowth, describeFigures, figuresOf, readFigures } from "./process_figures.ts";
+import {
+  assertNoGrowth,
+  describeFigures,
+  figuresOf,
+  type ProcessFigures,
+  readFigures,
+} from "./process_figures.ts";
 
 /** Played again with this number; how many inputs, or else for how long, on each of the two channels. */
 const SEED = Number(Deno.env.get("HOSTILE_SEED") ?? Math.floor(Math.random() * 2 ** 31));
@@ -43,20 +49,21 @@ async function harass(
     readonly seconds: number;
     readonly warmUp: number;
     readonly inputsABurst: number;
-    readonly figures: () => Promise<ReturnType<typeof readFigures>>;
+    readonly figures: () => Promise<ProcessFigures>;
   },
 ): Promise<string> {
   const inputs = new HostileInputs(randomNumbers(SEED));
   const slow = { timeoutMs: 120_000 };
-  const end = performance.now() + seconds * 1000;
-  let before: ReturnType<typeof readFigures> | undefined;
+  let end = performance.now() + seconds * 1000;
+  let before: ProcessFigures | undefined;
   let sent = 0;
   let errors = 0;
   let replies = 0;
   for (let number = 0; sent < count && performance.now() < end; number++) {
     if (number === warmUp) {
-      await collectGarbage(client);
-      before = await figures();
+      const asked = performance.now();
+      before = await collectGarbage(client, figures);
+      end += performance.now() - asked;
     }
     const next = Array.from({ length: Math.min(inputsABurst, count - sent) }, () => inputs.next());
     const outcome = await burst(client, next, number, slow);
@@ -64,8 +71,7 @@ async function harass(
     replies += outcome.replies;
     errors += outcome.errors;
   }
-  await collectGarbage(client);
-  const after = await figures();
+  const after = await collectGarbage(client, figures);
   ok(replies > 0 && errors > 0);
   if (before !== undefined) assertNoGrowth(before, after);
   const start = before === undefined ? "" : `${describeFigures(before)} after the warm-up, `;

@@ -2,7 +2,12 @@ import { collectGarbage } from "./collect_garbage.ts";
 import { deepEqual, equal, match } from "node:assert/strict";
 import { ContainedAgent } from "../memory/contained_agent.ts";
 import type { GuestAgentClient } from "../harness/qemu/guest_agent_client.ts";
-import { assertNoGrowth, describeFigures, readFigures } from "./process_figures.ts";
+import {
+  assertNoGrowth,
+  describeFigures,
+  type ProcessFigures,
+  readFigures,
+} from "./process_figures.ts";
 
 /** How long a hypervisor's habits are played, in days; `SOAK_DAYS=7` is a week. */
 const DAYS = Number(Deno.env.get("SOAK_DAYS") ?? 1);
@@ -17,10 +22,9 @@ const STEP = 5;
 const BACKUP_AT = 2 * HOUR;
 const FIRST_FIGURES_AT = 4 * HOUR;
 
-async function figuresOf(agent: ContainedAgent): Promise<ReturnType<typeof readFigures>> {
+async function figuresOf(agent: ContainedAgent): Promise<ProcessFigures> {
   await using client = await agent.client();
-  await collectGarbage(client);
-  return readFigures(agent.agent.pid);
+  return await collectGarbage(client, () => Promise.resolve(readFigures(agent.agent.pid)));
 }
 
 async function backUp(client: GuestAgentClient): Promise<void> {
@@ -32,7 +36,7 @@ async function backUp(client: GuestAgentClient): Promise<void> {
 
 Deno.test("after days of a hypervisor's habits nothing has grown", async () => {
   await using agent = await ContainedAgent.start(LIMIT_MIB, []);
-  let before: ReturnType<typeof readFigures> | undefined;
+  let before: ProcessFigures | undefined;
   const done = { pings: 0, interfaces: 0, scrapes: 0, backups: 0 };
   for (let hour = 0; hour < DAYS * DAY; hour += HOUR) {
     if (hour === FIRST_FIGURES_AT) before = await figuresOf(agent);
