@@ -101,6 +101,19 @@ export class FileSystemSet {
     return failures;
   }
 
+  /**
+   * Opens what another process has frozen, by its marker, as the next `thaw` would.
+   *
+   * @returns what went wrong, a sentence each
+   */
+  async rehearse(): Promise<string[]> {
+    try {
+      return await this.#openMarked();
+    } catch (error) {
+      return [`failed to read what is mounted: ${messageOf(error)}`];
+    }
+  }
+
   /** Lets go of everything; what is frozen stays so. */
   close(): void {
     for (const { handle } of this.#opened) this.#options.calls.close(handle);
