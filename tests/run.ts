@@ -49,6 +49,18 @@ const TALOSCTL_PROGRAM = {
   name: "talosctl",
   remedy: "a release of Talos, 1.13 or newer, has it; put it on PATH, or set TALOSCTL to it",
 };
+/** What of Talos itself a machine boots, and what its one node has instead of a network plugin. */
+const TALOS_PROGRAMS = [
+  TALOSCTL_PROGRAM,
+  ...[
+    ["machined", "build internal/app/machined of the module github.com/siderolabs/talos"],
+    ["talos-init", "build internal/app/init of the module github.com/siderolabs/talos"],
+    ["pause", "build build/pause/linux/pause.c of Kubernetes, static"],
+    ["cni-bridge", "build plugins/main/bridge of github.com/containernetworking/plugins"],
+    ["cni-host-local", "build plugins/ipam/host-local of github.com/containernetworking/plugins"],
+    ["cni-loopback", "build plugins/main/loopback of github.com/containernetworking/plugins"],
+  ].map(([name = "", how]) => ({ name, remedy: `${how} with CGO_ENABLED=0; put it on PATH` })),
+];
 const DEVICE_PLUGIN_PROGRAM = {
   name: "generic-device-plugin",
   remedy:
@@ -313,6 +325,15 @@ const LIST: readonly Suite[] = [
     parts: ["vm", "compile", "newest"],
     command: ["deno", ...LOUD_TEST, "tests/hostile/hostile_test.ts"],
     report: /^(?:HOSTILE_SEED|on a ).*$/gm,
+  },
+  {
+    name: "talos",
+    quick: false,
+    uses: ["virtual machine"],
+    parts: ["vm", "talos", "control-plane", "helm", "node", "compile", "image"],
+    programs: TALOS_PROGRAMS,
+    command: ["deno", ...LOUD_TEST, "tests/talos"],
+    report: /^on Talos[^]*?(?=^-)/gm,
   },
   {
     name: "soak",

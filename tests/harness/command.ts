@@ -1,3 +1,5 @@
+import { DeadlineError } from "./deadline.ts";
+
 /** How a command ended. */
 export interface CommandResult {
   /** Its exit status. */
@@ -24,7 +26,7 @@ const TIMEOUT_MS = 120_000;
 /**
  * Runs a command to its end, however it ends.
  *
- * @throws {Error} if it does not end in time.
+ * @throws {DeadlineError} if it does not end in time.
  */
 export async function runCommand(
   program: string,
@@ -44,7 +46,7 @@ export async function runCommand(
   const output = process.output();
   if (stdin !== undefined) await write(process.stdin, stdin);
   const { code, stdout, stderr } = await output;
-  if (signal.aborted) throw new Error(`${program} ${args.join(" ")} did not end`);
+  if (signal.aborted) throw new DeadlineError(`${program} ${args.join(" ")} did not end`);
   const decoder = new TextDecoder();
   return { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
 }

@@ -6,8 +6,8 @@ import { until } from "../harness/until.ts";
 import type { GuestAgentClient } from "../harness/qemu/guest_agent_client.ts";
 import { shutDownByAgent } from "./guest_shutdown.ts";
 import { buildAgentImage, buildPauseImage } from "./images.ts";
-import { InstalledAgent } from "./installed_agent.ts";
-import { killWhileFrozen } from "./kill_while_frozen.ts";
+import { InstalledAgent } from "../harness/kubernetes/installed_agent.ts";
+import { killWhileFrozen } from "../harness/kubernetes/kill_while_frozen.ts";
 import { KubernetesNode, NODE_ADDRESS, NODE_NAME, type TalosRole } from "./kubernetes_node.ts";
 
 const NAMESPACE = "qemu-guest-agent";
@@ -49,7 +49,7 @@ Deno.test("the chart on a real node", async (test) => {
   const node = resources.use(await KubernetesNode.boot(controlPlane, archives, proxy));
   const { guest } = node;
   figures.push(["control plane and node Ready", seconds(built, performance.now())]);
-  const agent = new InstalledAgent(controlPlane, node, NAMESPACE);
+  const agent = new InstalledAgent(controlPlane, node.guest, NAMESPACE);
   const kubectl = async (...args: string[]) => (await controlPlane.kubectl(args)).stdout;
   const helm = async (...args: string[]) => (await controlPlane.helm(4, args)).stdout;
 
@@ -244,7 +244,11 @@ Deno.test("the chart on a real node", async (test) => {
     assert.match(await agent.log(), /"level":"debug"/);
   });
 
-  await killWhileFrozen({ test, agent, guest, ask, helm, kubectl, namespace: NAMESPACE, figures });
+  // What kills it, on Talos itself: tests/talos/talos_test.ts.
+  await killWhileFrozen({
+    names: ["the pod deleted", "the agent stopped past its deadline", "the chart upgraded"],
+    ...{ test, agent, guest, fileSystems: 2, ask, helm, kubectl, namespace: NAMESPACE, figures },
+  });
 
   await test.step("without the port the pod is not Ready, and the log says why", async () => {
     await guest.unplugPort();

@@ -3,7 +3,7 @@ import type { ConnectProxy } from "../harness/kubernetes/connect_proxy.ts";
 import { freePort } from "../harness/free_port.ts";
 import { until } from "../harness/until.ts";
 import { Guest } from "../harness/qemu/guest.ts";
-import { CONTAINERD_ROOT } from "./containerd_store.ts";
+import { CONTAINERD_ROOT } from "../harness/kubernetes/containerd_store.ts";
 import { makeNodeTree } from "./node_tree.ts";
 
 /** The node's name and address, which rootfs/etc and QEMU's network give it. */

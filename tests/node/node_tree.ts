@@ -2,7 +2,7 @@ import { findRealapid } from "../harness/talos/realapid.ts";
 import { run } from "../harness/command.ts";
 import { sharedLibraries } from "../harness/qemu/architecture.ts";
 import { findProgram } from "../harness/qemu/programs.ts";
-import { CONTAINERD_ROOT, makeContainerdStore } from "./containerd_store.ts";
+import { CONTAINERD_ROOT, makeContainerdStore } from "../harness/kubernetes/containerd_store.ts";
 import { PROJECT } from "../harness/project.ts";
 
 /** What a node's disk is to have. */

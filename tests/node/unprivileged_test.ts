@@ -7,7 +7,7 @@ import { PROJECT } from "../harness/project.ts";
 import { until } from "../harness/until.ts";
 import { shutDownByAgent } from "./guest_shutdown.ts";
 import { buildAgentImage, buildDevicePluginImage, buildPauseImage } from "./images.ts";
-import { InstalledAgent } from "./installed_agent.ts";
+import { InstalledAgent } from "../harness/kubernetes/installed_agent.ts";
 import { KubernetesNode, NODE_NAME } from "./kubernetes_node.ts";
 
 const NAMESPACE = "qemu-guest-agent";
@@ -34,7 +34,7 @@ Deno.test("a pod that is not privileged, by a device plugin", async (test) => {
   const controlPlane = resources.use(await ControlPlane.start({ kubeletProxy: proxy.path }));
   const node = resources.use(await KubernetesNode.boot(controlPlane, archives, proxy));
   const { guest } = node;
-  const agent = new InstalledAgent(controlPlane, node, NAMESPACE);
+  const agent = new InstalledAgent(controlPlane, node.guest, NAMESPACE);
   const kubectl = async (...args: string[]) => (await controlPlane.kubectl(args)).stdout;
   const helm = async (...args: string[]) => (await controlPlane.helm(4, args)).stdout;
   const kubectlDirectory = (await findControlPlaneProgram("kubectl")).replace(/\/[^/]*$/, "");

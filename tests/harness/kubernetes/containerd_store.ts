@@ -1,7 +1,7 @@
-import { run } from "../harness/command.ts";
-import { Daemon } from "../harness/daemon.ts";
-import { until } from "../harness/until.ts";
-import { findProgram } from "../harness/qemu/programs.ts";
+import { run } from "../command.ts";
+import { Daemon } from "../daemon.ts";
+import { until } from "../until.ts";
+import { findProgram } from "../qemu/programs.ts";
 
 /** Where containerd keeps its images on the node; the store that is made here goes there. */
 export const CONTAINERD_ROOT = "/var/lib/containerd";
@@ -18,8 +18,7 @@ const DISABLED_PLUGINS = [
 ];
 
 /**
- * Makes containerd's store with the given images in it, unpacked, by running containerd on this
- * machine: on the node, under software emulation, an import takes half a minute. Needs root.
+ * Makes containerd's store with the given images in it, unpacked; see `fillContainerdStore`.
  *
  * @param directory where the store is made; it must not exist
  * @param archives OCI archives
@@ -28,6 +27,23 @@ const DISABLED_PLUGINS = [
 export async function makeContainerdStore(
   directory: string,
   archives: readonly string[],
+): Promise<void> {
+  await fillContainerdStore(directory, async (ctr) => {
+    for (const archive of archives) await ctr("--namespace", "k8s.io", "images", "import", archive);
+  });
+}
+
+/**
+ * Makes containerd's store by running containerd on this machine: on a node, under software emulation, to unpack
+ * an image takes half a minute. Needs root.
+ *
+ * @param directory where the store is made; it must not exist
+ * @param fill fills it by running ctr with the arguments that it gives
+ * @throws Error when containerd does not start; what `fill` throws
+ */
+export async function fillContainerdStore(
+  directory: string,
+  fill: (ctr: (...args: readonly string[]) => Promise<unknown>) => Promise<void>,
 ): Promise<void> {
   const state = await Deno.makeTempDir({ prefix: "containerd-" });
   const socket = `${state}/containerd.sock`;
@@ -52,9 +68,7 @@ address = "${socket}.ttrpc"
         return await listens(socket) || undefined;
       });
       const ctr = await findProgram("ctr", "node");
-      for (const archive of archives) {
-        await run(ctr, "--address", socket, "--namespace", "k8s.io", "images", "import", archive);
-      }
+      await fill((...args) => run(ctr, "--address", socket, ...args));
     } finally {
       await containerd.stop(10_000);
     }

@@ -1,6 +1,19 @@
-import type { ControlPlane } from "../harness/kubernetes/control_plane.ts";
-import { until } from "../harness/until.ts";
-import type { KubernetesNode } from "./kubernetes_node.ts";
+import type { CommandResult } from "../command.ts";
+import type { CommandResult as ShellResult } from "../qemu/control_shell.ts";
+import type { TimeoutOptions } from "../unix_stream.ts";
+import { until } from "../until.ts";
+
+/** An API server, asked as its administrator by kubectl. */
+export interface ApiServer {
+  /** Runs kubectl, and throws with its complaint if it fails. */
+  readonly kubectl: (args: readonly string[]) => Promise<CommandResult>;
+}
+
+/** A shell on the node, as root in its PID namespace, to which its /proc, /sys/fs/cgroup and /var are known. */
+export interface NodeShell {
+  /** Runs a command. */
+  readonly run: (command: string, options?: TimeoutOptions) => Promise<ShellResult>;
+}
 
 /** A container as its pod's status shows it. */
 export interface AgentPod {
@@ -10,6 +23,9 @@ export interface AgentPod {
   /** How often the agent's container was started again. */
   readonly restarts: number;
 }
+
+/** In the image. */
+const EXECUTABLE = "/qemu-ga-talos";
 
 /** A container of the pod. */
 export type ContainerName = "agent" | "guard";
@@ -28,19 +44,19 @@ export interface ContainerMemory {
 
 /** The agent that a release of the chart has put on the node. */
 export class InstalledAgent {
-  readonly #controlPlane: ControlPlane;
-  readonly #node: KubernetesNode;
+  readonly #apiServer: ApiServer;
+  readonly #node: NodeShell;
   readonly #namespace: string;
 
-  constructor(controlPlane: ControlPlane, node: KubernetesNode, namespace: string) {
-    this.#controlPlane = controlPlane;
+  constructor(apiServer: ApiServer, node: NodeShell, namespace: string) {
+    this.#apiServer = apiServer;
     this.#node = node;
     this.#namespace = namespace;
   }
 
   /** The one pod, or undefined when there is none, or more. */
   async pod(): Promise<AgentPod | undefined> {
-    const { stdout } = await this.#controlPlane.kubectl([
+    const { stdout } = await this.#apiServer.kubectl([
       ...["get", "pods", "--namespace", this.#namespace, "--output=json"],
       "--selector=app.kubernetes.io/name=qemu-guest-agent-talos,!helm.sh/hook",
     ]);
@@ -73,7 +89,7 @@ export class InstalledAgent {
         return pod !== undefined && is(pod) ? pod : undefined;
       }, timeoutMs);
     } catch (error) {
-      const described = await this.#controlPlane.kubectl([
+      const described = await this.#apiServer.kubectl([
         ...["describe", "pods", "--namespace", this.#namespace],
       ]);
       throw new Error(`${what}:\n${described.stdout}\n${await this.log()}`, { cause: error });
@@ -82,27 +98,18 @@ export class InstalledAgent {
 
   /** What the agents of all its pods have written, until now. */
   async log(): Promise<string> {
-    const { stdout } = await this.#node.guest.run(
+    const { stdout } = await this.#node.run(
       `cat /var/log/pods/${this.#namespace}_*/agent/*.log`,
     );
     // Each line has the time, the stream and a tag before it.
     return stdout.replaceAll(/^\S+ std(?:out|err) [FP] /gm, "");
   }
 
-  /** Runs the executable in the container, beside the agent. */
-  async execute(args: string): Promise<{ status: number; stdout: string; stderr: string }> {
-    const { container } = await this.#container("agent");
-    return await this.#node.guest.run(
-      `ctr -n k8s.io tasks exec --exec-id e$$ ${container} /qemu-ga-talos ${args}`,
-      { timeoutMs: 60_000 },
-    );
-  }
-
   /** See `ContainerMemory`. */
   async memory(name: ContainerName = "agent"): Promise<ContainerMemory> {
-    const { container } = await this.#container(name);
-    const { stdout } = await this.#node.guest.run(
-      `cd ${cgroupOf(container)} && ` +
+    const { cgroup } = await this.process(name);
+    const { stdout } = await this.#node.run(
+      `cd ${cgroup} && ` +
         "cat memory.current memory.peak 2>/dev/null; grep '^anon ' memory.stat; " +
         "grep '^oom_kill ' memory.events",
     );
@@ -114,33 +121,29 @@ export class InstalledAgent {
   }
 
   /**
-   * A container's process and cgroup. They are asked for before a freeze of everything: containerd answers
-   * nobody during one.
+   * A container's process and cgroup.
+   *
+   * @throws {Error} if there is not one.
    */
   async process(name: ContainerName): Promise<{ readonly pid: number; readonly cgroup: string }> {
-    const { container, pid } = await this.#container(name);
-    const { stdout } = await this.#node.guest.run(`echo ${cgroupOf(container)}`);
-    return { pid, cgroup: stdout.trim() };
-  }
-
-  async #container(
-    name: ContainerName,
-  ): Promise<{ readonly container: string; readonly pid: number }> {
-    const { stdout } = await this.#node.guest.run(
-      "ctr -n k8s.io tasks list | grep RUNNING | while read -r id pid status; do " +
-        `ctr -n k8s.io containers info $id | grep -q '"io.kubernetes.container.name": "${name}"' ` +
-        "&& echo $id $pid; done; true",
-      { timeoutMs: 60_000 },
+    const { stdout } = await this.#node.run(
+      `for file in $(grep -l '^${EXECUTABLE}' /proc/[0-9]*/cmdline 2>/dev/null); do ` +
+        "process=${file%/cmdline}; " +
+        'echo "${process#/proc/} $(cut -d : -f 3 $process/cgroup | tail -n 1)' +
+        " $(tr '\\0' ' ' <$process/cmdline)\"; done 2>/dev/null",
     );
-    const containers = stdout.trim().split("\n").filter((line) => line !== "");
-    const [container, pid] = containers[0]?.split(" ") ?? [];
-    if (containers.length !== 1 || container === undefined) {
-      throw new Error(`${containers.length} containers of the name ${name} run on the node`);
+    const found: { pid: number; cgroup: string }[] = [];
+    for (const line of stdout.split("\n")) {
+      const [pid, cgroup = "", program, word] = line.split(" ");
+      const isIt = name === "guard" ? word === "guard" : word?.startsWith("-");
+      if (program === EXECUTABLE && isIt) {
+        found.push({ pid: Number(pid), cgroup: `/sys/fs/cgroup${cgroup}` });
+      }
     }
-    return { container, pid: Number(pid) };
+    const [only] = found;
+    if (found.length !== 1 || only === undefined) {
+      throw new Error(`${found.length} processes on the node are the ${name}`);
+    }
+    return only;
   }
-}
-
-function cgroupOf(container: string): string {
-  return `$(find /sys/fs/cgroup -type d -name '*${container}*' | head -n 1)`;
 }

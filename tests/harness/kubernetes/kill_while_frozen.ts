@@ -1,13 +1,25 @@
 import assert from "node:assert/strict";
-import { until } from "../harness/until.ts";
-import type { Guest } from "../harness/qemu/guest.ts";
-import type { AgentPod, InstalledAgent } from "./installed_agent.ts";
+import { until } from "../until.ts";
+import type { AgentPod, InstalledAgent, NodeShell } from "./installed_agent.ts";
+
+/** What can happen to the agent while everything is frozen. */
+export type MisfortuneName =
+  | "kill -9 of the agent"
+  | "the agent out of memory"
+  | "the pod deleted"
+  | "kill -9 of the guard, then of the agent"
+  | "the agent stopped past its deadline"
+  | "the chart upgraded";
 
 /** What `killWhileFrozen` works with. */
 export interface KillOptions {
   readonly test: Deno.TestContext;
+  /** What is to happen. */
+  readonly names: readonly MisfortuneName[];
   readonly agent: InstalledAgent;
-  readonly guest: Guest;
+  readonly guest: NodeShell;
+  /** How many file systems a freeze of everything freezes. */
+  readonly fileSystems: number;
   /** Asks the agent, as a hypervisor does. */
   readonly ask: (command: string) => Promise<unknown>;
   readonly helm: (...args: string[]) => Promise<string>;
@@ -19,7 +31,7 @@ export interface KillOptions {
 
 /** Something that happens to the agent while everything is frozen. */
 interface Misfortune {
-  readonly name: string;
+  readonly name: MisfortuneName;
   /** A shell command on the node; `$agent` and `$guard` are processes, `$cgroup` the agent's. */
   readonly command?: string;
   /** The same from outside. */
@@ -43,7 +55,8 @@ const FILE = "/var/written";
  * told.
  */
 export async function killWhileFrozen(options: KillOptions): Promise<void> {
-  const { test, agent, guest, ask, helm, kubectl, namespace, figures } = options;
+  const { test, names, agent, guest, fileSystems, ask, helm, kubectl, namespace, figures } =
+    options;
   const upgrade = async (...set: string[]) => {
     const command = ["upgrade", "agent", "chart", "--namespace", namespace, "--reuse-values"];
     await helm(...command, ...set, "--timeout", "4m");
@@ -110,12 +123,12 @@ export async function killWhileFrozen(options: KillOptions): Promise<void> {
     await agent.until("the new pod is Ready", ({ uid, ready }) => ready && uid !== before?.uid);
   });
 
-  for (const misfortune of misfortunes) {
+  for (const misfortune of misfortunes.filter(({ name }) => names.includes(name))) {
     await test.step(`everything frozen: ${misfortune.name}`, async () => {
       const before = await agent.until("the pod is Ready", ({ ready }) => ready);
       const [process, guard] = [await agent.process("agent"), await agent.process("guard")];
       await ask("guest-fsfreeze-thaw").catch(() => {});
-      assert.equal(await ask("guest-fsfreeze-freeze"), 2);
+      assert.equal(await ask("guest-fsfreeze-freeze"), fileSystems);
       await guest.run(
         `rm -f /run/written; (echo x >${FILE} && sync ${FILE} && touch /run/written) >/dev/null 2>&1 &`,
       );
@@ -146,7 +159,7 @@ export async function killWhileFrozen(options: KillOptions): Promise<void> {
 
   await test.step("the last freeze is in the metrics", async () => {
     const { stdout } = await guest.run("wget -q -O - http://10.0.2.15:9777/metrics");
-    assert.match(stdout, /^qga_last_freeze_ended_by\{reason="signal"\} 1$/m);
+    assert.match(stdout, /^qga_last_freeze_ended_by\{reason="(?:signal|guard)"\} 1$/m);
     assert.match(stdout, /^qga_last_freeze_duration_seconds \d/m);
     await until("a guard watches", async () => {
       const metrics = await guest.run("wget -q -O - http://10.0.2.15:9777/metrics");

@@ -126,7 +126,8 @@ async function addDirectory(tree: Tree, guestPath: string, directory: string): P
   }
 }
 
-async function writePieces(path: string, pieces: Iterable<Uint8Array>): Promise<number> {
+/** Writes a new file of pieces, and gives its size in bytes. */
+export async function writePieces(path: string, pieces: Iterable<Uint8Array>): Promise<number> {
   using file = await Deno.open(path, { write: true, createNew: true });
   let size = 0;
   for (const piece of pieces) {

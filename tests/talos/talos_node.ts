@@ -1,0 +1,191 @@
+import { createHash } from "node:crypto";
+import { findControlPlaneProgram } from "../harness/kubernetes/control_plane.ts";
+import { run } from "../harness/command.ts";
+import { findProgram, isFile } from "../harness/qemu/programs.ts";
+import { PROJECT } from "../harness/project.ts";
+import { addNodeImages, makeNodeStore, SHELL_IMAGE } from "./images.ts";
+import { writeTalosInitramfs } from "./initramfs.ts";
+import { writeMachineConfiguration } from "./machine_configuration.ts";
+import { Registry } from "./registry.ts";
+import { makeDataDisk, makeSystemDisk } from "./system_disk.ts";
+import { MachinePanic, TalosCluster } from "./talos_cluster.ts";
+import { findTalosKernel, TALOS_FILES } from "./talos_files.ts";
+import { TalosMachine } from "./talos_machine.ts";
+
+const CACHE = `${PROJECT}/.cache/talos`;
+/** The node is Ready in it, and nothing is installed. */
+const READY = "ready";
+/** An empty file in the cache, once all others are there. */
+const COMPLETE = "complete";
+/** How often a machine is booted whose kernel gives up. */
+const BOOTS = 3;
+
+/** What goes into the machine besides the files of this directory that say how. */
+const PROGRAMS = [
+  ..."machined talos-init talosctl pause cni-bridge cni-host-local cni-loopback".split(" "),
+  ..."containerd containerd-shim-runc-v2 kubelet runc lvm udevadm busybox".split(" "),
+];
+const CONTROL_PLANE = ["etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler"];
+/** How the machine and the cluster on it are made; `talos_cluster` alone changes nothing of it. */
+const SOURCES = [
+  ..."images initramfs machine_configuration root_file_system system_disk talos_machine".split(" "),
+];
+
+/** By which commands run on the node, also while a file system is frozen, in all of its namespaces that matter. */
+const SHELL = {
+  apiVersion: "v1",
+  kind: "Pod",
+  metadata: { name: "shell", namespace: "kube-system" },
+  spec: {
+    hostPID: true,
+    hostNetwork: true,
+    tolerations: [{ operator: "Exists" }],
+    terminationGracePeriodSeconds: 1,
+    containers: [{
+      name: "shell",
+      image: SHELL_IMAGE,
+      command: ["control-shell"],
+      securityContext: { privileged: true },
+      volumeMounts: ["var", "run", "dev"].map((name) => ({
+        name,
+        mountPath: `/${name}`,
+        mountPropagation: "HostToContainer",
+      })),
+    }],
+    volumes: ["var", "run", "dev"].map((name) => ({ name, hostPath: { path: `/${name}` } })),
+  },
+};
+
+/**
+ * A node with Talos that is Ready, one control plane node with Kubernetes on it. Its first boot takes minutes; it is
+ * kept in .cache, and continues from there in seconds as long as nothing changes that went into it.
+ */
+export class TalosNode implements AsyncDisposable {
+  /** What the machine pulls from. */
+  readonly registry: Registry;
+  readonly #cache: string;
+  readonly #directory: string;
+  readonly #resources: AsyncDisposableStack;
+
+  private constructor(
+    cache: string,
+    directory: string,
+    registry: Registry,
+    resources: AsyncDisposableStack,
+  ) {
+    this.#cache = cache;
+    this.#directory = directory;
+    this.registry = registry;
+    this.#resources = resources;
+  }
+
+  /**
+   * Boots it, unless it is in the cache.
+   *
+   * @param say is told what is done, and after how many seconds
+   * @throws {Error} if a program is missing, or the node does not get Ready
+   */
+  static async prepare(say: (what: string) => void): Promise<TalosNode> {
+    await using resources = new AsyncDisposableStack();
+    const cache = `${CACHE}/${await cacheKey()}`;
+    const directory = await Deno.makeTempDir({ prefix: "talos-" });
+    resources.defer(() => Deno.remove(directory, { recursive: true }));
+    const registry = resources.use(new Registry(directory));
+    const node = new TalosNode(cache, directory, registry, resources.move());
+    try {
+      if (await isFile(`${cache}/${COMPLETE}`)) say("the node is in the cache");
+      else await node.#boot(say);
+      return node;
+    } catch (error) {
+      await node[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  /** The machine, from a snapshot of it: by default with the node Ready and nothing installed. */
+  async start(snapshot: string = READY): Promise<TalosMachine> {
+    return await this.#start(snapshot);
+  }
+
+  /** What can be asked of the cluster on such a machine. */
+  async cluster(machine: TalosMachine): Promise<TalosCluster> {
+    const cluster = new TalosCluster(this.#cache, machine);
+    await cluster.usePorts();
+    return cluster;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#resources[Symbol.asyncDispose]();
+  }
+
+  async #start(snapshot: string | undefined): Promise<TalosMachine> {
+    const kernel = await findTalosKernel();
+    const directory = await Deno.makeTempDir({ dir: this.#directory });
+    return await TalosMachine.start({
+      directory,
+      kernelImage: kernel.image,
+      initramfs: `${this.#cache}/initramfs`,
+      disks: [`${this.#cache}/disk.qcow2`, `${this.#cache}/data.qcow2`],
+      registryPort: this.registry.port,
+      snapshot,
+    });
+  }
+
+  async #boot(say: (what: string) => void): Promise<void> {
+    // What another version has left takes gigabytes.
+    await Deno.remove(CACHE, { recursive: true }).catch((error) => {
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+    });
+    await Deno.mkdir(this.#cache, { recursive: true });
+    const kernel = await findTalosKernel();
+    await writeTalosInitramfs(`${this.#cache}/initramfs`, this.#directory, kernel);
+    await writeMachineConfiguration(this.#cache);
+    const images = `${this.#directory}/images`;
+    await Deno.mkdir(images);
+    await addNodeImages(this.registry, images);
+    await Deno.remove(images, { recursive: true });
+    const store = `${this.#directory}/containerd`;
+    await makeNodeStore(store, this.#directory, this.registry);
+    const configuration = await Deno.readTextFile(`${this.#cache}/controlplane.yaml`);
+    this.registry.addFile("controlplane.yaml", configuration);
+    say("the machine and its images are made");
+    for (let boot = 1;; boot++) {
+      await makeSystemDisk(`${this.#cache}/disk.qcow2`, store);
+      await makeDataDisk(`${this.#cache}/data.qcow2`);
+      await using machine = await this.#start(undefined);
+      const cluster = new TalosCluster(this.#cache, machine);
+      try {
+        await cluster.bootstrap(say);
+        await cluster.kubectl(["apply", "--filename=-"], JSON.stringify(SHELL));
+        await machine.waitForShell(300_000);
+        say("the shell on it has started");
+        await machine.saveSnapshot(READY);
+        await Deno.writeTextFile(`${this.#cache}/${COMPLETE}`, "");
+        say("the snapshot is saved");
+        return;
+      } catch (error) {
+        if (!(error instanceof MachinePanic) || boot === BOOTS) {
+          const lines = (await machine.console()).trim().split("\n").slice(-60).join("\n");
+          throw new Error(`Talos did not come up:\n${lines}`, { cause: error });
+        }
+        say(`the kernel gave up: ${error.message}`);
+      }
+    }
+  }
+}
+
+/** Of everything that makes the node what it is. */
+async function cacheKey(): Promise<string> {
+  const hash = createHash("sha256");
+  const paths = [
+    (await findTalosKernel()).image,
+    `${PROJECT}/tests/harness/qemu/rootfs/bin/control-shell`,
+    ...SOURCES.map((name) => `${PROJECT}/tests/talos/${name}.ts`),
+  ];
+  for (const name of PROGRAMS) paths.push(await findProgram(name, "talos"));
+  for (const name of CONTROL_PLANE) paths.push(await findControlPlaneProgram(name));
+  for (const line of (await run("sha256sum", ...paths)).split("\n")) hash.update(line.slice(0, 64));
+  hash.update(TALOS_FILES.slice(TALOS_FILES.lastIndexOf("/")));
+  hash.update(JSON.stringify(SHELL));
+  return hash.digest("hex").slice(0, 16);
+}
