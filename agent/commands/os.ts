@@ -1,5 +1,6 @@
+import { readHostName } from "../host/host_name.ts";
 import { readOsRelease } from "../host/os_release.ts";
-import { readHostName, readKernelName } from "../linux/kernel_name.ts";
+import { readKernelName } from "../linux/kernel_name.ts";
 import { defineCommand } from "../protocol/command.ts";
 import type { CommandContext } from "./context.ts";
 
@@ -11,7 +12,7 @@ export const guestGetHostName = defineCommand({
   arguments: {},
   reply: "value",
   family: "information",
-}, (_values, { host }: CommandContext) => ({ "host-name": readHostName(host.libc) }));
+}, (_values, { host }: CommandContext) => ({ "host-name": readHostName(host) }));
 
 /** QAPI guest-get-osinfo. */
 export const guestGetOsinfo = defineCommand({

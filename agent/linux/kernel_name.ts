@@ -36,15 +36,6 @@ export function readKernelName(libc: Libc): KernelName {
   };
 }
 
-/**
- * The host name alone.
- *
- * @throws LibcError
- */
-export function readHostName(libc: Libc): string {
-  return field(uname(libc), 1);
-}
-
 function uname(libc: Libc): Uint8Array {
   const bytes = new Uint8Array(FIELDS * FIELD_SIZE);
   libc.check(libc.bind(UNAME_SYMBOLS).uname(bytes), "uname");
