@@ -39,6 +39,7 @@ export const CHART_VALUES: { readonly [Property in keyof typeof OPTIONS]?: Chart
     otherwise: "the node's own address, `status.hostIP`",
   },
   talosContext: { values: ["talos.context"] },
+  talosSocket: { refused: "Talos lets no pod use its socket" },
   drainTimeoutMs: { values: ["talos.drainTimeout"] },
   rebootMode: { values: ["talos.rebootMode"] },
   listenAddress: {

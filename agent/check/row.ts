@@ -5,7 +5,7 @@ import { formatLines } from "./report.ts";
 const CELLS: readonly (readonly string[])[] = [
   ["port", "agent"],
   ["freeze, trim"],
-  ["talosconfig", "certificate", "role"],
+  ["talosconfig", "certificate", "role", "talos socket"],
   ["talos api"],
   ["clock"],
 ];

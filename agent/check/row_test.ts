@@ -85,3 +85,12 @@ Deno.test("a name with a tab does not make another cell", () => {
   assert.equal(row.length, 6);
   assert.equal(row[1], "ok /a b");
 });
+
+Deno.test("a socket of Talos stands in the place of credentials", () => {
+  const credentials = ["talosconfig", "certificate", "role"];
+  const lines = [
+    ...WELL.filter(({ name }) => !credentials.includes(name)),
+    ok("talos socket", "/machine.sock, as os:operator", "os:operator"),
+  ];
+  assert.equal(cells(lines)[2], "ok os:operator");
+});

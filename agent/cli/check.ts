@@ -1,5 +1,5 @@
 import { readWritableMounts } from "../host/mounts/block_device_mounts.ts";
-import { readHostName } from "../linux/kernel_name.ts";
+import { readHostName } from "../host/host_name.ts";
 import { readOwnAddresses } from "../host/network/interfaces.ts";
 import { checkCapabilities } from "../check/capabilities.ts";
 import { type CheckLine, failed } from "../check/check_line.ts";
@@ -13,8 +13,9 @@ import { checkPort } from "../check/port.ts";
 import { exitStatus, formatJson, formatText } from "../check/report.ts";
 import { formatRow } from "../check/row.ts";
 import { checkTalosApi } from "../check/talos_api.ts";
+import { checkSocket, checkTalosAtSocket } from "../check/talos_socket.ts";
 import { COMMANDS } from "../commands/all.ts";
-import type { Config } from "../config/config.ts";
+import { type Config, reachesTalos } from "../config/config.ts";
 import { ConfigError } from "../config/config_error.ts";
 import type { ParsedCommandLine } from "../config/getopt.ts";
 import { optionsHelp } from "../config/help.ts";
@@ -54,7 +55,7 @@ const CALL_TIMEOUT_MS = 5000;
 const HELP = `Usage: qemu-ga-talos check [--output text|json|row] [--strict] [OPTION]...
 
 Looks for what keeps the agent from working: the port, the host's trees, what would be frozen, the
-credentials and the Talos API, the HTTP endpoint, the clock. It changes nothing, asks Talos for
+credentials or the socket and the Talos API, the HTTP endpoint, the clock. It changes nothing, asks Talos for
 nothing but its version and host name, and leaves a port alone that somebody has open. Give it the
 options of the agent; those in a file and in the environment are found as the agent finds them.
 
@@ -131,6 +132,7 @@ async function checkAll(
       return checkCapabilities(files.readText("/proc/self/status"), enabledCommands(config));
     }),
     ...await attempt("talosconfig", async () => {
+      if (config.talosSocket !== undefined) return [await checkSocket(config.talosSocket)];
       const found = await checkCredentials(config.talosconfig, config.talosContext, now);
       credentials = found.credentials;
       return found.lines;
@@ -162,7 +164,7 @@ async function attempt(
 
 function enabledCommands(config: Config) {
   const policy = new Policy(policyLists(config), {
-    hasCredentials: config.talosconfig !== undefined,
+    hasCredentials: reachesTalos(config),
   });
   return COMMANDS.filter((command) => policy.whyDisabled(command) === undefined);
 }
@@ -172,12 +174,16 @@ async function askTalos(
   host: Host,
   config: Config,
 ): Promise<readonly CheckLine[]> {
+  const { signal } = new AbortController();
+  if (config.talosSocket !== undefined) {
+    return [await checkTalosAtSocket(config.talosSocket, signal)];
+  }
   if (credentials === undefined) return [];
   return await checkTalosApi(credentials, {
     endpoints: config.talosEndpoints,
     timeoutMs: CALL_TIMEOUT_MS,
-    signal: new AbortController().signal,
-    hostName: () => readHostName(host.libc),
+    signal,
+    hostName: () => readHostName(host),
     ownAddresses: () => readOwnAddresses(host),
   });
 }

@@ -13,7 +13,8 @@ const ACTIONS: readonly PowerAction[] = ["halt", "powerdown", "reboot"];
 export const guestShutdown = defineCommand({
   name: "guest-shutdown",
   summary:
-    "Shuts the node down or reboots it through the Talos API; disabled without `--talosconfig`.",
+    "Shuts the node down or reboots it through the Talos API; disabled without `--talosconfig` or " +
+    "`--talos-socket`.",
   since: "0.15",
   arguments: { mode: optional(string()) },
   reply: "none",

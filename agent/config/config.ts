@@ -31,3 +31,8 @@ export type Config = {
     Options[Name]
   >;
 };
+
+/** Whether there is a way to the Talos API: without one nothing can be shut down. */
+export function reachesTalos(config: Pick<Config, "talosconfig" | "talosSocket">): boolean {
+  return config.talosconfig !== undefined || config.talosSocket !== undefined;
+}

@@ -61,7 +61,10 @@ Deno.test("each mistake is told in a line that says what is allowed", () => {
     [["--nope=1"], "unknown option --nope; see --help"],
     [["--=1"], "unknown option --; see --help"],
     [["--verbose=1"], "option --verbose takes no value"],
-    [["--talos-"], "option --talos- is ambiguous: --talos-context, --talos-endpoint"],
+    [
+      ["--talos-"],
+      "option --talos- is ambiguous: --talos-context, --talos-endpoint, --talos-socket",
+    ],
     [["-p"], "option -p needs a value"],
     [["--path"], "option --path needs a value"],
     [

@@ -48,7 +48,9 @@ export async function loadConfig(
     values[property] = value ?? (option.tree && findTree(option.tree, sources));
   }
   // Each property has just been given a value of its option's kind, from which the type is made.
-  return completed(values as Config);
+  const config = completed(values as Config);
+  requireOneWayToTalos(config);
+  return config;
 }
 
 function textsOfFlags(commandLine: ParsedCommandLine): Texts {
@@ -153,6 +155,23 @@ function joinLists(option: Option, given: Given): readonly string[] | undefined 
 function findTree(tree: HostTree, sources: ConfigSources): string {
   const { inPod, own } = HOST_TREES[tree];
   return sources.exists(inPod) ? inPod : own;
+}
+
+/** The socket takes neither credentials nor an address: what they are meant for would not happen. */
+function requireOneWayToTalos(
+  { talosSocket, talosconfig, talosContext, talosEndpoints }: Config,
+): void {
+  if (talosSocket === undefined) return;
+  const others = [
+    ...(talosconfig === undefined ? [] : [OPTIONS.talosconfig.name]),
+    ...(talosContext === undefined ? [] : [OPTIONS.talosContext.name]),
+    ...(talosEndpoints.length === 0 ? [] : [OPTIONS.talosEndpoints.name]),
+  ];
+  if (others.length === 0) return;
+  throw new ConfigError(
+    `${OPTIONS.talosSocket.name} cannot be used together with ${others.join(", ")}: ` +
+      "take the socket in a system extension, a talosconfig everywhere else",
+  );
 }
 
 /** What of the configuration follows from other options. */

@@ -277,3 +277,22 @@ Deno.test("readiness is a list of conditions, also an empty one", async () => {
     message: "option --readiness has the bad value 'ports': give port or credentials",
   });
 });
+
+Deno.test("machined's socket is taken alone, without a talosconfig", async () => {
+  const environment = { QGA_TALOS_SOCKET: "/machine.sock" };
+  assert.equal((await load({ environment })).talosSocket, "/machine.sock");
+  const files = { "/c.yaml": "talosconfig: /t\ntalos-endpoint: [192.0.2.1]\n" };
+  for (
+    const [given, others] of [
+      [{ words: ["--talosconfig=/t"] }, "talosconfig"],
+      [{ words: ["--talos-context=x"] }, "talos-context"],
+      [{ words: ["-c/c.yaml"], files }, "talosconfig, talos-endpoint"],
+    ] as const
+  ) {
+    await assert.rejects(load({ ...given, environment }), {
+      name: "ConfigError",
+      message: `talos-socket cannot be used together with ${others}: take the socket in a system ` +
+        "extension, a talosconfig everywhere else",
+    });
+  }
+});

@@ -298,6 +298,14 @@ export const OPTIONS = {
       "address of this node's Talos API (status.hostIP), in place of the talosconfig's endpoints; " +
       "several are tried in their order",
   },
+  talosSocket: {
+    name: "talos-socket",
+    kind: "string",
+    placeholder: "PATH",
+    help:
+      "socket of Talos' machined, by which a system extension asks for shutdown and reboot, in " +
+      "place of a talosconfig; /system/run/machined/machine.sock on the node",
+  },
   drainTimeoutMs: {
     name: "drain-timeout",
     kind: "optional-duration",
@@ -330,7 +338,7 @@ export const OPTIONS = {
     placeholder: "CONDITIONS",
     help:
       "what the agent needs to be ready: port, where the machine is a guest of QEMU, and credentials, " +
-      "where there is a talosconfig; '' for nothing but that it serves",
+      "where there is a talosconfig or a socket of Talos; '' for nothing but that it serves",
   },
   logFormat: {
     name: "log-format",

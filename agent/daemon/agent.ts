@@ -1,9 +1,9 @@
 import { readBlockDeviceMounts, readWritableMounts } from "../host/mounts/block_device_mounts.ts";
-import { readHostName } from "../linux/kernel_name.ts";
+import { readHostName } from "../host/host_name.ts";
 import { readOwnAddresses } from "../host/network/interfaces.ts";
 import { COMMANDS } from "../commands/all.ts";
 import type { CommandContext } from "../commands/context.ts";
-import type { Config } from "../config/config.ts";
+import { type Config, reachesTalos } from "../config/config.ts";
 import { KernelFileSystemCalls } from "../freeze/file_system_calls.ts";
 import { FreezeMarker } from "../freeze/freeze_marker.ts";
 import { Freezer, type Pausable } from "../freeze/freezer.ts";
@@ -69,12 +69,13 @@ export class Agent implements AsyncDisposable {
     const host = new Host(this.libc, this.files, roots);
     this.host = host;
     this.power = new TalosPower({
+      socket: config.talosSocket,
       talosconfig: config.talosconfig,
       context: config.talosContext,
       endpoints: config.talosEndpoints,
       drainTimeoutMs: config.drainTimeoutMs,
       rebootMode: config.rebootMode,
-      hostName: () => readHostName(host.libc),
+      hostName: () => readHostName(host),
       ownAddresses: () => readOwnAddresses(host),
       setTcpNoDelay: () => {
         try {
@@ -119,7 +120,7 @@ export class Agent implements AsyncDisposable {
     const { signal } = this.#stopping;
     const policy = new Policy(policyLists(config), {
       isFrozen: () => this.freezer.state !== "thawed",
-      hasCredentials: config.talosconfig !== undefined,
+      hasCredentials: reachesTalos(config),
     });
     this.openedCommands = COMMANDS
       .filter(({ byDefault }) => byDefault?.access === "blocked")

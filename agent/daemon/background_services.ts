@@ -1,5 +1,5 @@
 import { messageOf } from "../fault.ts";
-import type { Config } from "../config/config.ts";
+import { type Config, reachesTalos } from "../config/config.ts";
 import { isInMemory } from "../linux/memory_file_system.ts";
 import { processStatistics } from "../linux/process_statistics.ts";
 import type { ActivityFeed } from "../activity/activity.ts";
@@ -27,7 +27,7 @@ export async function startBackgroundServices(
   { config, agent, feed, log, logLinesLost, portLoopEnded }: BackgroundServicesOptions,
   stack: AsyncDisposableStack,
 ): Promise<void> {
-  const { listenAddress: address, talosconfig } = config;
+  const { listenAddress: address } = config;
   reportStateDirectory(agent, config, log);
   agent.freezer.reportLastFreeze();
   await reportCredentials(agent, log);
@@ -46,9 +46,7 @@ export async function startBackgroundServices(
       logLinesLost,
       portLoopEnded,
       counting: config.readiness,
-      checkCredentials: talosconfig === undefined
-        ? undefined
-        : () => agent.power.checkCredentials(),
+      checkCredentials: reachesTalos(config) ? () => agent.power.checkCredentials() : undefined,
     }));
   }
   if (config.kubernetesEvents) {

@@ -1,9 +1,9 @@
-import type { Config } from "../config/config.ts";
+import { type Config, reachesTalos } from "../config/config.ts";
 
 /** What decides which permissions are needed. */
 export type PermissionNeeds = Pick<
   Config,
-  "fsfreezeHook" | "listenAddress" | "kubernetesEvents" | "talosconfig"
+  "fsfreezeHook" | "listenAddress" | "kubernetesEvents" | "talosconfig" | "talosSocket"
 >;
 
 /**
@@ -20,6 +20,5 @@ export function giveUpPermissions(config: PermissionNeeds): void {
 }
 
 function needsNetwork(config: PermissionNeeds): boolean {
-  return config.talosconfig !== undefined || config.listenAddress !== undefined ||
-    config.kubernetesEvents;
+  return reachesTalos(config) || config.listenAddress !== undefined || config.kubernetesEvents;
 }

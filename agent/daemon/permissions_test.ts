@@ -7,6 +7,7 @@ const NOTHING: PermissionNeeds = {
   listenAddress: undefined,
   kubernetesEvents: false,
   talosconfig: undefined,
+  talosSocket: undefined,
 };
 
 /** What a program with the executable's permissions can do after it has given some up. */
@@ -71,7 +72,9 @@ Deno.test("what is configured is kept", async () => {
   const hook = await attempts({ ...NOTHING, fsfreezeHook: "/etc/qemu/fsfreeze-hook" });
   assert.equal(hook["program"], "done");
   assert.equal(hook["connection"], "NotCapable");
-  const talos = await attempts({ ...NOTHING, talosconfig: "/talosconfig" });
-  assert.equal(talos["program"], "NotCapable");
-  assert.equal(talos["connection"], "ConnectionRefused");
+  for (const way of [{ talosconfig: "/talosconfig" }, { talosSocket: "/machine.sock" }]) {
+    const talos = await attempts({ ...NOTHING, ...way });
+    assert.equal(talos["program"], "NotCapable");
+    assert.equal(talos["connection"], "ConnectionRefused");
+  }
 });

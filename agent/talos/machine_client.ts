@@ -7,7 +7,7 @@ import type { Metadata } from "./generated/machine.ts";
 import { grpcCode } from "./grpc/status.ts";
 import { TalosError } from "./talos_error.ts";
 import { probeHandshake } from "./grpc/tls_handshake.ts";
-import { unaryCall } from "./grpc/unary_call.ts";
+import { type GrpcServer, unaryCall } from "./grpc/unary_call.ts";
 
 /** Talos' `machine.RebootRequest.Mode`. */
 export type RebootMode = "default" | "powercycle" | "force";
@@ -24,10 +24,17 @@ export interface MachineClientOptions {
   readonly timeoutMs: number;
   /** Gives up whatever is under way when it is aborted. */
   readonly signal: AbortSignal;
-  /** Sets TCP_NODELAY on the connections of this process; see `host/tcp_no_delay.ts`. */
-  readonly setTcpNoDelay: () => void;
   readonly publish: Publish;
 }
+
+/** Limits of a `MachineClient` that goes over the network. */
+export interface NetworkClientOptions extends MachineClientOptions {
+  /** Sets TCP_NODELAY on the connections of this process; see `host/tcp_no_delay.ts`. */
+  readonly setTcpNoDelay: () => void;
+}
+
+/** The role that is claimed at machined's socket: the least that may shut down and reboot. */
+export const SOCKET_ROLE = "os:operator";
 
 /** The methods here that change nothing. */
 const READ_METHODS = ["Hostname", "Version"];
@@ -43,24 +50,32 @@ const NO_DELAY_MS = 1;
  * call. Calls carry no `node` metadata: the node that is dialled is the one that acts.
  */
 export class MachineClient implements Disposable {
-  readonly #endpoint: Endpoint;
-  readonly #options: MachineClientOptions;
+  readonly #server: GrpcServer;
   readonly #client: Deno.HttpClient;
+  readonly #options: MachineClientOptions;
 
   private constructor(
-    endpoint: Endpoint,
-    credentials: Credentials,
+    server: GrpcServer,
+    client: Deno.HttpClient,
     options: MachineClientOptions,
   ) {
-    this.#endpoint = endpoint;
+    this.#server = server;
+    this.#client = client;
     this.#options = options;
-    this.#client = Deno.createHttpClient({
-      cert: credentials.certificate,
-      key: credentials.key,
-      caCerts: trustOnly(credentials.authorities),
+  }
+
+  /**
+   * At the socket of machined itself, on this very node. There is no TLS: machined goes by the process that
+   * calls, and takes the roles that it claims.
+   */
+  static atSocket(path: string, options: MachineClientOptions): MachineClient {
+    const client = Deno.createHttpClient({
+      proxy: { transport: "unix", path },
       http1: false,
       http2: true,
     });
+    const metadata = { "talos-role": SOCKET_ROLE };
+    return new MachineClient({ name: path, origin: "http://localhost", metadata }, client, options);
   }
 
   /**
@@ -75,11 +90,22 @@ export class MachineClient implements Disposable {
   static async connect(
     endpoint: Endpoint,
     credentials: Credentials,
-    options: MachineClientOptions,
+    options: NetworkClientOptions,
   ): Promise<MachineClient> {
-    const client = new MachineClient(endpoint, credentials, options);
+    const name = formatEndpoint(endpoint);
+    const client = new MachineClient(
+      { name, origin: `https://${name}`, metadata: {} },
+      Deno.createHttpClient({
+        cert: credentials.certificate,
+        key: credentials.key,
+        caCerts: trustOnly(credentials.authorities),
+        http1: false,
+        http2: true,
+      }),
+      options,
+    );
     try {
-      if (await client.#answers()) return client;
+      if (await client.#answers(options.setTcpNoDelay)) return client;
       using deadline = new Deadline(options.timeoutMs, options.signal);
       await probeHandshake(endpoint, credentials, deadline);
       return client;
@@ -146,8 +172,8 @@ export class MachineClient implements Disposable {
   }
 
   /** Whether the server answers, be it with an error. */
-  async #answers(): Promise<boolean> {
-    const noDelay = setInterval(this.#options.setTcpNoDelay, NO_DELAY_MS);
+  async #answers(setTcpNoDelay: () => void): Promise<boolean> {
+    const noDelay = setInterval(setTcpNoDelay, NO_DELAY_MS);
     try {
       await this.#call("Version", new Uint8Array(), FIRST_ANSWER_MS);
       return true;
@@ -169,7 +195,7 @@ export class MachineClient implements Disposable {
     let code = "OK";
     try {
       return await unaryCall(this.#client, {
-        endpoint: this.#endpoint,
+        server: this.#server,
         service: "machine.MachineService",
         method,
         request,
@@ -196,7 +222,7 @@ export class MachineClient implements Disposable {
       new TalosError({
         failure,
         code,
-        endpoint: formatEndpoint(this.#endpoint),
+        endpoint: this.#server.name,
         method,
         text,
         mayHaveHappened: failure === "protocol" && !READ_METHODS.includes(method),

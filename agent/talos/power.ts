@@ -1,8 +1,8 @@
-import { messageOf } from "../fault.ts";
+import { faultSentence, messageOf } from "../fault.ts";
 import type { Publish } from "../activity/activity.ts";
 import type { Log } from "../log/log.ts";
 import type { RebootMode } from "./machine_client.ts";
-import type { PowerCall } from "./power_call.ts";
+import type { PowerCall, PowerCallResult } from "./power_call.ts";
 
 export type { RebootMode } from "./machine_client.ts";
 
@@ -11,6 +11,8 @@ export type PowerAction = "powerdown" | "halt" | "reboot";
 
 /** How power actions are done. */
 export interface TalosPowerOptions {
+  /** Path of machined's socket, in place of all about a talosconfig; undefined = not configured. */
+  readonly socket?: string | undefined;
   /** File, or directory of a Talos ServiceAccount's Secret; undefined = not configured. */
   readonly talosconfig: string | undefined;
   /** Context in it; undefined = the one that it chooses. */
@@ -94,12 +96,16 @@ export class TalosPower implements Disposable {
   }
 
   /**
-   * Looks at the talosconfig, without any network traffic.
+   * Looks at the talosconfig or for the socket, without any network traffic.
    *
    * @returns a sentence that says what is wrong, or undefined.
    */
   async checkCredentials(): Promise<string | undefined> {
-    const { talosconfig, context, endpoints, publish } = this.#options;
+    const { socket, talosconfig, context, endpoints, publish } = this.#options;
+    if (socket !== undefined) {
+      const { findSocketFault } = await import("./machined_socket.ts");
+      return faultSentence(await findSocketFault(socket));
+    }
     if (talosconfig === undefined) return NOT_CONFIGURED;
     const { findCredentialsFault } = await import("./credentials/credentials_fault.ts");
     return await findCredentialsFault(talosconfig, context, endpoints, publish);
@@ -153,17 +159,13 @@ export class TalosPower implements Disposable {
   }
 
   async #call(action: PowerAction | "force", call: PowerCall): Promise<void> {
-    const { log, talosconfig } = this.#options;
+    const { log } = this.#options;
     const started = this.#now();
     const requested = action !== "force";
     const milliseconds = (): number => Math.round(this.#now() - started);
     const detail = call.method === "Shutdown" ? { force: call.force } : { mode: call.mode };
     try {
-      if (talosconfig === undefined) throw new Error(NOT_CONFIGURED);
-      const { makePowerCall } = await import("./power_call.ts");
-      const timeoutMs = this.#options.callTimeoutMs ?? 10_000;
-      const options = { ...this.#options, talosconfig, timeoutMs };
-      const accepted = await makePowerCall(call, options, this.#stopped.signal);
+      const accepted = await this.#makeCall(call);
       this.#underWay = { method: call.method, acceptedAt: this.#now() };
       clearTimeout(this.#forceTimer);
       const seconds = milliseconds() / 1000;
@@ -195,6 +197,19 @@ export class TalosPower implements Disposable {
       });
       throw error;
     }
+  }
+
+  async #makeCall(call: PowerCall): Promise<PowerCallResult> {
+    const { socket, talosconfig, publish } = this.#options;
+    const { signal } = this.#stopped;
+    const timeoutMs = this.#options.callTimeoutMs ?? 10_000;
+    if (socket !== undefined) {
+      const { makeSocketPowerCall } = await import("./machined_socket.ts");
+      return await makeSocketPowerCall(call, socket, { timeoutMs, signal, publish });
+    }
+    if (talosconfig === undefined) throw new Error(NOT_CONFIGURED);
+    const { makePowerCall } = await import("./power_call.ts");
+    return await makePowerCall(call, { ...this.#options, talosconfig, timeoutMs }, signal);
   }
 
   #publish(call: PowerCall, outcome: PowerOutcome): void {

@@ -31,7 +31,7 @@ export interface PowerCallOptions extends OwnNode {
 
 /** A power call that Talos has accepted. */
 export interface PowerCallResult extends Accepted {
-  /** `HOST:PORT`. */
+  /** `HOST:PORT`, or the path of a socket. */
   readonly endpoint: string;
   readonly roles: readonly string[];
 }
@@ -80,9 +80,7 @@ export async function makePowerCall(
         });
         using _closed = client;
         if (!trusted) await confirmOwnNode(endpoint, options, () => client.hostname());
-        const accepted = call.method === "Shutdown"
-          ? await client.shutdown({ force: call.force })
-          : await client.reboot({ mode: call.mode });
+        const accepted = await act(client, call);
         return { ...accepted, endpoint: formatEndpoint(endpoint), roles: credentials.roles };
       } catch (error) {
         if (error instanceof WrongNodeError) {
@@ -102,7 +100,11 @@ export async function makePowerCall(
           continue;
         }
         if (!mayTryNext(error)) {
-          throw new PowerCallError(describe(call, [reason], error), error.mayHaveHappened, error);
+          throw new PowerCallError(
+            describeFailure(call, [reason], error),
+            error.mayHaveHappened,
+            error,
+          );
         }
         options.log.warn("a Talos endpoint did not take the call", {
           endpoint: error.endpoint,
@@ -114,7 +116,18 @@ export async function makePowerCall(
       }
     }
   }
-  throw new PowerCallError(describe(call, reasons, undefined), false, last);
+  throw new PowerCallError(describeFailure(call, reasons, undefined), false, last);
+}
+
+/**
+ * Makes the call itself.
+ *
+ * @throws TalosError when Talos has not accepted it, or it is not known whether it has.
+ */
+export async function act(client: MachineClient, call: PowerCall): Promise<Accepted> {
+  return call.method === "Shutdown"
+    ? await client.shutdown({ force: call.force })
+    : await client.reboot({ mode: call.mode });
 }
 
 /**
@@ -154,7 +167,8 @@ function mayTryNext(error: TalosError): boolean {
   return error.method === "Hostname" && error.codeName !== "PERMISSION_DENIED";
 }
 
-function describe(
+/** What failed, and why at each endpoint; `error` is the one that kept the call from being repeated. */
+export function describeFailure(
   call: PowerCall,
   reasons: readonly string[],
   error: TalosError | undefined,

@@ -114,6 +114,7 @@ set. `templates/validations.yaml` runs them all.
 daemonize: "the container would end at once: leave it out"
 pidfile: "nothing in the pod reads it, and its file system is read-only: leave it out"
 logfile: "the pod's log would be empty, and its file system is read-only: leave it out, and read `kubectl logs`"
+talos-socket: "Talos lets no pod use its socket: set talos.auth instead"
 {{- end -}}
 
 {{/* The same options by another way. Takes a dict: values, and unfit, which has the reason for each option. */}}

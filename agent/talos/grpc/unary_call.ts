@@ -1,13 +1,22 @@
 import type { Deadline } from "./deadline.ts";
-import { type Endpoint, formatEndpoint } from "../endpoint.ts";
 import { grpcFrame, GrpcFrameError, readGrpcFrame } from "./frame.ts";
 import { grpcCode, readGrpcStatus } from "./status.ts";
 import { TalosError, type TalosErrorDetails } from "../talos_error.ts";
 import { callFailure } from "./transport_failure.ts";
 
+/** A gRPC server, as calls need to know it. */
+export interface GrpcServer {
+  /** What errors call it: `HOST:PORT`, or the path of a socket. */
+  readonly name: string;
+  /** What the URLs of its methods begin with, such as `https://192.0.2.10:50000`. */
+  readonly origin: string;
+  /** Sent with each call. */
+  readonly metadata: Readonly<Record<string, string>>;
+}
+
 /** A unary call of gRPC over HTTP/2. */
 export interface UnaryCall {
-  readonly endpoint: Endpoint;
+  readonly server: GrpcServer;
   /** The service's full name, such as `machine.MachineService`. */
   readonly service: string;
   readonly method: string;
@@ -23,27 +32,27 @@ const UNDECIDED = [grpcCode("CANCELLED"), grpcCode("DEADLINE_EXCEEDED")];
 
 /**
  * Makes a unary call over `fetch` and gives the encoded response message. `client` carries the
- * certificates and must speak HTTP/2 only. fetch does not show trailers; so the call has succeeded
+ * certificates or the socket, and must speak HTTP/2 only. fetch does not show trailers; so the call has succeeded
  * when the answer is HTTP 200 of type application/grpc without a `grpc-status` header (servers put
  * errors there) and its body is one whole message.
  *
  * @throws TalosError on everything else, when the deadline runs out too.
  */
 export async function unaryCall(client: Deno.HttpClient, call: UnaryCall): Promise<Uint8Array> {
-  const { endpoint, deadline } = call;
+  const { server, deadline } = call;
   const error = (details: Omit<TalosErrorDetails, "endpoint" | "method">): TalosError =>
     new TalosError({
       ...details,
-      endpoint: formatEndpoint(endpoint),
+      endpoint: server.name,
       method: call.method,
       mayHaveHappened: details.mayHaveHappened && !call.readOnly,
     });
   try {
-    const url = `https://${formatEndpoint(endpoint)}/${call.service}/${call.method}`;
-    const response = await fetch(url, {
+    const response = await fetch(`${server.origin}/${call.service}/${call.method}`, {
       method: "POST",
       client,
       headers: {
+        ...server.metadata,
         "content-type": "application/grpc",
         "te": "trailers",
         "grpc-timeout": grpcTimeout(deadline.milliseconds),

@@ -1,6 +1,6 @@
 /**
  * A Talos API that is none: it answers Shutdown, Reboot, Hostname and Version over gRPC and mutual
- * TLS as apid does, powers nothing off, and does wrong what it is told to. A program of its own,
+ * TLS as apid does, or at a socket as machined does, powers nothing off, and does wrong what it is told to. A program of its own,
  * because only Deno 2.9 and later can serve HTTP/2 that asks for client certificates.
  *
  *     deno-newest run -A tests/harness/talos/fake_talos_api.ts '<FakeTalosApiConfig as JSON>'
@@ -12,6 +12,7 @@
 
 import http2 from "node:http2";
 import { Buffer } from "node:buffer";
+import type { Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
 import { readCertificateDer } from "../../../agent/talos/credentials/certificate.ts";
 import {
@@ -81,8 +82,8 @@ class FakeApi {
   readonly #config: FakeTalosApiConfig;
   readonly #print: (line: FakeTalosApiLine) => void;
   readonly #methods: Readonly<Record<string, Method>>;
-  readonly #sockets = new Set<TLSSocket>();
-  #server: http2.Http2SecureServer | undefined;
+  readonly #sockets = new Set<Socket>();
+  #server: http2.Http2SecureServer | http2.Http2Server | undefined;
   #port = 0;
   #script: FaultScript = { fault: "none" };
   #left = 0;
@@ -95,7 +96,8 @@ class FakeApi {
 
   /** Listens and gives the port. */
   async listen(certificate = this.#config.certificate, key = this.#config.key): Promise<number> {
-    const server = http2.createSecureServer({
+    const { socket: path } = this.#config;
+    const server = path !== undefined ? http2.createServer() : http2.createSecureServer({
       cert: certificate,
       key: key.replaceAll("ED25519 PRIVATE", "PRIVATE"),
       ca: this.#config.clientCa,
@@ -103,7 +105,7 @@ class FakeApi {
       rejectUnauthorized: true,
       minVersion: "TLSv1.2",
     });
-    server.on("secureConnection", (socket: TLSSocket) => {
+    server.on(path === undefined ? "secureConnection" : "connection", (socket: Socket) => {
       this.#sockets.add(socket);
       socket.on("close", () => this.#sockets.delete(socket));
       // A client that goes away is what some tests are about.
@@ -126,11 +128,12 @@ class FakeApi {
     });
     const { promise, resolve, reject } = Promise.withResolvers<number>();
     server.on("error", reject);
-    server.listen(this.#port || this.#config.port, this.#config.host, () => {
-      const address = server.address();
-      if (address === null || typeof address === "string") return reject(new Error("no port"));
-      resolve(address.port);
-    });
+    if (path !== undefined) server.listen(path, () => resolve(0));
+    else {server.listen(this.#port || this.#config.port, this.#config.host, () => {
+        const address = server.address();
+        if (address === null || typeof address === "string") return reject(new Error("no port"));
+        resolve(address.port);
+      });}
     this.#server = server;
     this.#port = await promise;
     return this.#port;
@@ -182,9 +185,9 @@ class FakeApi {
     if (session === undefined || socket === undefined) return;
     if (method === undefined) return trailersOnly(stream, 12, `unknown method ${name}`);
 
-    // rejectUnauthorized has made sure that there is a certificate.
-    const peer = (socket as unknown as TLSSocket).getPeerCertificate(true);
-    const roles = readCertificateDer(new Uint8Array(peer.raw)).organizations;
+    const roles = this.#config.socket === undefined
+      ? rolesOfCertificate(socket as unknown as TLSSocket)
+      : [headers["talos-role"] ?? []].flat();
     const allowed = roles.some((role) => method.roles.includes(role));
     const request = method.request(body.subarray(5));
     const time = new Date().toISOString();
@@ -233,6 +236,11 @@ class FakeApi {
         return succeed(stream, frame(method.answer(undefined)));
     }
   }
+}
+
+/** `rejectUnauthorized` has made sure that there is a certificate. */
+function rolesOfCertificate(socket: TLSSocket): readonly string[] {
+  return readCertificateDer(new Uint8Array(socket.getPeerCertificate(true).raw)).organizations;
 }
 
 /** A gRPC message with its prefix: one byte "compressed", four bytes length. */

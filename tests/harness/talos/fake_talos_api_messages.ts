@@ -11,6 +11,8 @@ export interface FakeTalosApiConfig {
   readonly clientCa: string;
   /** What Hostname answers. */
   readonly hostname: string;
+  /** Path to listen on in place of all of the above, without TLS, as machined does. */
+  readonly socket: string | undefined;
 }
 
 /** What the fake does wrong. */

@@ -26,6 +26,8 @@ export interface FakeTalosApiOptions {
   readonly server?: Identity;
   /** What Hostname answers. Default `node-1`. */
   readonly hostname?: string;
+  /** Path of a socket to listen on, without TLS, as machined does: roles are those that a client claims. */
+  readonly socket?: string;
 }
 
 /**
@@ -88,6 +90,7 @@ export class FakeTalosApi implements AsyncDisposable {
       key: server.key,
       clientCa: options.clientCa ?? authority.certificate,
       hostname,
+      socket: options.socket,
     };
     const process = new Deno.Command(await findNewestDeno(), {
       args: [
