@@ -1,7 +1,7 @@
 /**
  * What scripts/release makes of JSON, YAML and the changelog.
  *
- *   release_documents.ts index LAYOUT TAG               makes one index of the images in an OCI layout; prints its digest
+ *   release_documents.ts index LAYOUT TAG TITLE TEXT    makes one index of the images in an OCI layout; prints its digest
  *   release_documents.ts digest LAYOUT|INDEX ARCH       prints the digest of the image for a processor
  *   release_documents.ts provenance BASE                prints a provenance (SLSA v1), the predicate alone
  *   release_documents.ts chart DIRECTORY IMAGE DIGEST   writes the chart there, as it is published
@@ -65,7 +65,12 @@ function blobPath(layout: string, digest: string): string {
 }
 
 /** Each image of the layout is named by its processor; afterwards the index alone is named, by `tag`. */
-async function makeIndex(layout: string, tag: string): Promise<string> {
+async function makeIndex(
+  layout: string,
+  tag: string,
+  title: string,
+  description: string,
+): Promise<string> {
   const found = await readIndex(`${layout}/index.json`);
   const index: ImageIndex = {
     schemaVersion: 2,
@@ -77,8 +82,8 @@ async function makeIndex(layout: string, tag: string): Promise<string> {
     }),
     // What a registry shows of it.
     annotations: {
-      "org.opencontainers.image.title": "qemu-guest-agent-talos",
-      "org.opencontainers.image.description": "QEMU guest agent for Talos Linux",
+      "org.opencontainers.image.title": title,
+      "org.opencontainers.image.description": description,
       "org.opencontainers.image.version": tag,
       "org.opencontainers.image.licenses": "BSD-3-Clause",
       "org.opencontainers.image.source": repositoryUrl(),
@@ -248,10 +253,10 @@ async function readSection(version: string): Promise<string> {
   return changelogSection(await Deno.readTextFile(new URL("CHANGELOG.md", PROJECT)), version);
 }
 
-const [action, first = "", second = "", third = ""] = Deno.args;
+const [action, first = "", second = "", third = "", fourth = ""] = Deno.args;
 switch (action) {
   case "index":
-    console.log(await makeIndex(first, second));
+    console.log(await makeIndex(first, second, third, fourth));
     break;
   case "digest":
     console.log(await imageDigest(first, second));

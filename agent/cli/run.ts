@@ -17,6 +17,7 @@ import { hasFlag, loadProcessConfig, parseWords } from "./command_line.ts";
 import { requireKnownCommands } from "./command_names.ts";
 import { isBackgroundProcess, reportReady, startInBackground } from "../daemon/daemonize.ts";
 import { Agent } from "../daemon/agent.ts";
+import { ConfigWatch } from "../daemon/config_watch.ts";
 import { lineFormat, LogOutput } from "../daemon/log_output.ts";
 import { openChannel } from "../daemon/open_channel.ts";
 import { giveUpPermissions } from "../daemon/permissions.ts";
@@ -43,6 +44,7 @@ export async function run(words: readonly string[]): Promise<number> {
   using libc = new Libc();
   useNoHugePages(libc);
   const files = new KernelFiles(libc);
+  const configWatch = ConfigWatch.of(commandLine, files);
   const config = await loadProcessConfig(commandLine, files);
   if ([config.blockRpcs, config.allowRpcs].some((list) => list?.includes("help"))) {
     const { COMMANDS } = await import("../commands/all.ts");
@@ -72,11 +74,12 @@ export async function run(words: readonly string[]): Promise<number> {
   // Before the log and the pidfile are opened: they may lie on what the last process left frozen.
   await thawLeftovers(agent, log);
   // Before anything is made that must be removed at the end.
+  const stop = async (): Promise<void> => {
+    await agent.stop();
+    await channel[Symbol.asyncDispose]();
+  };
   using _signals = onSignals(log, {
-    stop: async () => {
-      await agent.stop();
-      await channel[Symbol.asyncDispose]();
-    },
+    stop,
     reopenLog: config.logfile === undefined
       ? undefined
       : () => lines.unlessPaused(() => reopenLog(output, lines, log)),
@@ -107,6 +110,14 @@ export async function run(words: readonly string[]): Promise<number> {
       commands: agent.openedCommands.join(","),
     });
   }
+  using _configWatch = configWatch?.start({
+    // What froze the file systems is to thaw them.
+    mayEnd: () => agent.freezer.state === "thawed",
+    end: (path) => {
+      log.info("the configuration has changed: ending, to be started again with it", { path });
+      void stop();
+    },
+  });
   await using _rest = startRestLater(agent, {
     config,
     feed,

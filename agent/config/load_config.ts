@@ -27,7 +27,7 @@ type Texts = Map<Option, { readonly text: string; readonly source: string }[]>;
 
 /**
  * Joins the configuration: flag before environment before file before default. A list of commands
- * to block or allow adds up over all three, as with qemu-ga, and starts afresh at an empty value.
+ * to block or allow adds up over all of them, as with qemu-ga, and starts afresh at an empty value.
  *
  * @throws ConfigError for the first mistake, wherever it stands
  */
@@ -38,11 +38,12 @@ export async function loadConfig(
   const flags = textsOfFlags(commandLine);
   const environment = textsOfEnvironment(sources);
   const file = await textsOfFile(configFile(flags, sources), sources);
+  const watched = await textsOfWatchedFile(flags, sources);
   const values: Record<string, OptionValue> = {};
   const options: readonly (readonly [string, Option])[] = Object.entries(OPTIONS);
   for (const [property, option] of options) {
     if (option.commandLineOnly) continue;
-    const given = [file, environment, flags].map((texts) => texts.get(option) ?? []);
+    const given = [file, watched, environment, flags].map((texts) => texts.get(option) ?? []);
     const value = option.kind === "list" ? joinLists(option, given) : lastValue(option, given);
     if (option.isIgnored) continue;
     values[property] = value ?? (option.tree && findTree(option.tree, sources));
@@ -85,6 +86,11 @@ function configFile(
   return path === undefined || path === ""
     ? { path: DEFAULT_FILE, namedBy: undefined }
     : { path, namedBy: flag === undefined ? "QGA_CONF" : "--config" };
+}
+
+async function textsOfWatchedFile(flags: Texts, sources: ConfigSources): Promise<Texts> {
+  const path = flags.get(OPTIONS.watchConfig)?.at(-1)?.text;
+  return path === undefined ? new Map() : await textsOfFile({ path, namedBy: undefined }, sources);
 }
 
 async function textsOfFile(

@@ -296,3 +296,17 @@ Deno.test("machined's socket is taken alone, without a talosconfig", async () =>
     });
   }
 });
+
+Deno.test("a watched file need not be there, and counts before the other one", async () => {
+  const words = ["--watch-config=/later.yaml"];
+  const files = { [DEFAULT_FILE]: "[general]\nlisten-address=none\nstatedir=/state\n" };
+  assert.equal((await load({ words, files })).statedir, "/state");
+  const later = { ...files, "/later.yaml": "statedir: /later\n" };
+  const config = await load({ words, files: later, environment: { QGA_PATH: "/env" } });
+  assert.deepEqual(
+    [config.statedir, config.listenAddress, config.path],
+    ["/later", undefined, "/env"],
+  );
+  const beaten = await load({ words, files: later, environment: { QGA_STATEDIR: "/env" } });
+  assert.equal(beaten.statedir, "/env");
+});

@@ -157,6 +157,15 @@ export const OPTIONS = {
     commandLineOnly: true,
     qemuGa: true,
   },
+  watchConfig: {
+    name: "watch-config",
+    kind: "string",
+    placeholder: "FILE",
+    help:
+      "configuration file that need not be there, and counts before the other one: when it appears, changes " +
+      "or goes, the agent ends, to be started again with what it says",
+    commandLineOnly: true,
+  },
   dumpConf: {
     name: "dump-conf",
     short: "D",

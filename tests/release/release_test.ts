@@ -85,6 +85,11 @@ Deno.test("a release is made from a clone, and what is published is what was mad
     const said = await clone.release("verify");
     assert.match(said, new RegExp(`podman runs it: QEMU Guest Agent ${VERSION} `));
     assert.ok(said.includes(`renders ${image}@${await clone.read("image-digest")}`));
+    const extension = `${image}-extension@${await clone.read("extension-digest")}`;
+    for (const what of [`signature of ${extension}`, `slsaprovenance1 of ${extension}`]) {
+      assert.ok(said.includes(`verified the ${what}`) || said.includes(`verified ${what}`), what);
+    }
+    assert.ok(said.includes(`the manifest of ${extension} is of ${VERSION}`), said);
   });
 
   await test.step("somebody else's signature is none", async () => {
@@ -144,7 +149,7 @@ Deno.test("a release is made from a clone, and what is published is what was mad
     for (const step of ["build", "chart"]) {
       succeeded(`scripts/release ${step}`, await second.tryRelease([step]));
     }
-    for (const file of ["image-digest", "chart-digest"]) {
+    for (const file of ["image-digest", "extension-digest", "chart-digest"]) {
       assert.equal(await second.read(file), await clone.read(file), file);
       console.log(`release: twice ${file} ${await second.read(file)}`);
     }
