@@ -138,16 +138,22 @@ volumeMounts:
 {{- end }}
 {{- end -}}
 
-{{/* Affinity of the pods: `affinity`, and in each of its terms for nodes that the extension is not there. */}}
+{{/*
+Affinity of the pods: `affinity`, and in each of its terms that neither this agent's own extension is there nor the
+official one.
+*/}}
 {{- define "qga.affinity" -}}
 {{- $affinity := deepCopy .Values.affinity -}}
 {{- if .Values.avoidExtension -}}
-  {{- $expression := dict "key" "extensions.talos.dev/qemu-guest-agent" "operator" "DoesNotExist" -}}
+  {{- $absent := list -}}
+  {{- range list "qemu-guest-agent" "qemu-guest-agent-talos" -}}
+    {{- $absent = append $absent (dict "key" (printf "extensions.talos.dev/%s" .) "operator" "DoesNotExist") -}}
+  {{- end -}}
   {{- $terms := list -}}
   {{- range dig "nodeAffinity" "requiredDuringSchedulingIgnoredDuringExecution" "nodeSelectorTerms" list $affinity -}}
-    {{- $terms = append $terms (merge (dict "matchExpressions" (append (.matchExpressions | default list) $expression)) .) -}}
+    {{- $terms = append $terms (merge (dict "matchExpressions" (concat (.matchExpressions | default list) $absent)) .) -}}
   {{- end -}}
-  {{- $terms = $terms | default (list (dict "matchExpressions" (list $expression))) -}}
+  {{- $terms = $terms | default (list (dict "matchExpressions" $absent)) -}}
   {{- $required := dict "requiredDuringSchedulingIgnoredDuringExecution" (dict "nodeSelectorTerms" $terms) -}}
   {{- $affinity = mergeOverwrite $affinity (dict "nodeAffinity" $required) -}}
 {{- end -}}

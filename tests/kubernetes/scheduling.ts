@@ -36,7 +36,7 @@ export function registerSchedulingTests(cluster: () => ControlPlane): void {
     await cleanUp(controlPlane, RELEASE, namespace, ["worker"]);
   });
 
-  Deno.test("nodes: a tainted control plane gets a pod, one with the extension none", async () => {
+  Deno.test("nodes: a tainted control plane gets a pod, one with an extension none", async () => {
     const controlPlane = cluster();
     const namespace = "nodes";
     await controlPlane.kubectl(["create", "namespace", namespace]);
@@ -44,16 +44,20 @@ export function registerSchedulingTests(cluster: () => ControlPlane): void {
       labels: { "node-role.kubernetes.io/control-plane": "" },
       taints: [{ key: "node-role.kubernetes.io/control-plane", effect: "NoSchedule" }],
     });
-    await applyNode(controlPlane, "with-extension", {
-      labels: { "extensions.talos.dev/qemu-guest-agent": "10.0.2" },
-    });
+    for (const name of ["qemu-guest-agent", "qemu-guest-agent-talos"]) {
+      await applyNode(controlPlane, `with-${name}`, {
+        labels: { [`extensions.talos.dev/${name}`]: "1.2.3" },
+      });
+    }
     await applyNode(controlPlane, "worker");
     await installChart(controlPlane, RELEASE, namespace);
     await waitForPodsOn(controlPlane, namespace, ["control-plane", "worker"]);
     const { status } = await observedDaemonSet(controlPlane, namespace);
     assert.equal((status as { desiredNumberScheduled: number }).desiredNumberScheduled, 2);
 
-    const nodes = ["control-plane", "with-extension", "worker"];
+    const nodes = [
+      ...["control-plane", "with-qemu-guest-agent", "with-qemu-guest-agent-talos", "worker"],
+    ];
     await controlPlane.helm(4, [
       ...["upgrade", RELEASE, CHART, `--namespace=${namespace}`, "--set=avoidExtension=false"],
     ]);
@@ -62,7 +66,7 @@ export function registerSchedulingTests(cluster: () => ControlPlane): void {
       const { desiredNumberScheduled } = status as { desiredNumberScheduled: number };
       return desiredNumberScheduled === nodes.length ? desiredNumberScheduled : undefined;
     });
-    assert.equal(wanted, 3);
+    assert.equal(wanted, nodes.length);
     await cleanUp(controlPlane, RELEASE, namespace, nodes);
   });
 }
