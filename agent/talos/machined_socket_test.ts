@@ -86,6 +86,17 @@ Deno.test("a power action goes to the socket, is logged, and is forced after the
   assert.deepEqual(activity.of("talos-call").map(({ code }) => code)[0], "OK");
 });
 
+Deno.test("a machined that has closed its socket is going down, and is not forced", async () => {
+  await using machined = await Machined.start();
+  const log = new LogRecorder();
+  using power = powerAt(machined.socket, { drainTimeoutMs: 200, log });
+  await power.request("powerdown");
+  await Deno.remove(machined.socket);
+  await log.waitFor(/closed its socket/);
+  assert.deepEqual(log.matching(/failed|forcing/), []);
+  assert.deepEqual(machined.api.calls.methods, ["Shutdown"]);
+});
+
 Deno.test("what machined refuses says who may, and is not repeated", async () => {
   await using machined = await Machined.start();
   await machined.api.fault({ fault: "status", code: 7, message: "not authorized" });

@@ -236,7 +236,13 @@ export class TalosPower implements Disposable {
 
   /** Never rejects: nobody waits for it, and `#call` has logged what failed. */
   async #force(attempt: number): Promise<void> {
-    const { log, drainTimeoutMs, forceRetryMs } = this.#options;
+    const { log, drainTimeoutMs, forceRetryMs, socket } = this.#options;
+    if (socket !== undefined && await this.checkCredentials() !== undefined) {
+      log.info("Talos has closed its socket: it is past the drain, so it is not forced", {
+        socket,
+      });
+      return;
+    }
     log.info("the machine has not gone within the drain's time; forcing the shutdown", {
       drainTimeoutMs,
       attempt: attempt + 1,
