@@ -133,6 +133,15 @@ const LIST: readonly Suite[] = [
     command: ["scripts/compile", "amd64", "arm64"],
   },
   {
+    name: "talos",
+    quick: false,
+    uses: ["virtual machine"],
+    parts: ["vm", "talos", "control-plane", "helm", "node", "compile", "image"],
+    programs: TALOS_PROGRAMS,
+    command: ["deno", ...LOUD_TEST, "tests/talos"],
+    report: /^on Talos[^]*?(?=^-)/gm,
+  },
+  {
     name: "vm",
     quick: false,
     uses: ["virtual machine"],
@@ -325,15 +334,6 @@ const LIST: readonly Suite[] = [
     parts: ["vm", "compile", "newest"],
     command: ["deno", ...LOUD_TEST, "tests/hostile/hostile_test.ts"],
     report: /^(?:HOSTILE_SEED|on a ).*$/gm,
-  },
-  {
-    name: "talos",
-    quick: false,
-    uses: ["virtual machine"],
-    parts: ["vm", "talos", "control-plane", "helm", "node", "compile", "image"],
-    programs: TALOS_PROGRAMS,
-    command: ["deno", ...LOUD_TEST, "tests/talos"],
-    report: /^on Talos[^]*?(?=^-)/gm,
   },
   {
     name: "soak",

@@ -9,6 +9,9 @@ import type { TalosMachine } from "./talos_machine.ts";
 /** One of Talos' own commands may hang while the node comes up or goes down. */
 const TALOSCTL_TIMEOUT_MS = 20_000;
 
+/** Each look is a handshake for the machine, which takes it a good part of a second. */
+const PAUSE_MS = 3_000;
+
 /** The cluster of one node that Talos on a machine is, as its administrator sees it from outside. */
 export class TalosCluster {
   readonly #directory: string;
@@ -62,10 +65,15 @@ export class TalosCluster {
    */
   async bootstrap(say: (what: string) => void): Promise<void> {
     const wait = async (what: string, look: () => Promise<boolean>, minutes: number) => {
-      await until(what, async () => {
-        await this.#assertNoPanic();
-        return await look() || undefined;
-      }, minutes * 60_000);
+      await until(
+        what,
+        async () => {
+          await this.#assertNoPanic();
+          return await look() || undefined;
+        },
+        minutes * 60_000,
+        PAUSE_MS,
+      );
       say(what);
     };
     await wait("apid answers", async () => (await this.talosctl("version")).code === 0, 5);

@@ -18,8 +18,6 @@ export interface TalosMachineOptions {
   readonly registryPort: number;
   /** Whether it begins with maintenance mode, without a machine configuration. Default false. */
   readonly isUnconfigured?: boolean;
-  /** Whether it has the agent's port. Default true. */
-  readonly hasAgentPort?: boolean;
   /** The snapshot that it continues from. Default: it boots. */
   readonly snapshot?: string | undefined;
 }
@@ -160,8 +158,7 @@ function qemuArguments(
   apidPort: number,
   apiServerPort: number,
 ): string[] {
-  const { directory, disks, registryPort, snapshot, isUnconfigured = false, hasAgentPort = true } =
-    options;
+  const { directory, disks, registryPort, snapshot, isUnconfigured = false } = options;
   const configuration = `talos.config=http://${REGISTRY_ADDRESS}/files/controlplane.yaml`;
   const append = [...KERNEL_OPTIONS, ...(isUnconfigured ? [] : [configuration])];
   const network = [
@@ -187,9 +184,7 @@ function qemuArguments(
     ...["-chardev", `socket,path=${directory}/control.sock,server=on,wait=off,id=control`],
     ...["-device", "virtserialport,bus=serial0.0,nr=2,chardev=control,name=ctl"],
     ...["-chardev", `socket,path=${directory}/agent.sock,server=on,wait=off,id=agent`],
-    ...(hasAgentPort
-      ? ["-device", "virtserialport,bus=serial0.0,nr=1,chardev=agent,name=org.qemu.guest_agent.0"]
-      : []),
+    ...["-device", "virtserialport,bus=serial0.0,nr=1,chardev=agent,name=org.qemu.guest_agent.0"],
     ...disks.flatMap((path, index) => [
       "-drive",
       `file=${path},format=qcow2,if=none,id=disk${index},discard=unmap,detect-zeroes=unmap,` +

@@ -107,6 +107,26 @@ export class TalosNode implements AsyncDisposable {
     return await this.#start(snapshot);
   }
 
+  /**
+   * Another machine, with empty disks and without a configuration: it comes up in maintenance mode.
+   *
+   * @param extend makes the initramfs that it boots, as the second path, of the one at the first
+   */
+  async startUnconfigured(
+    extend: (initramfs: string, path: string, directory: string) => Promise<void>,
+  ): Promise<TalosMachine> {
+    const directory = await Deno.makeTempDir({ dir: this.#directory });
+    const initramfs = `${directory}/initramfs`;
+    await extend(`${this.#cache}/initramfs`, initramfs, directory);
+    const disk = `${directory}/disk.qcow2`;
+    await makeDataDisk(disk);
+    return await TalosMachine.start({
+      ...{ directory, initramfs, disks: [disk], registryPort: this.registry.port },
+      kernelImage: (await findTalosKernel()).image,
+      isUnconfigured: true,
+    });
+  }
+
   /** What can be asked of the cluster on such a machine. */
   async cluster(machine: TalosMachine): Promise<TalosCluster> {
     const cluster = new TalosCluster(this.#cache, machine);

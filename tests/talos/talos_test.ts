@@ -3,6 +3,7 @@ import { InstalledAgent } from "../harness/kubernetes/installed_agent.ts";
 import { killWhileFrozen } from "../harness/kubernetes/kill_while_frozen.ts";
 import { CHART } from "../harness/kubernetes/helm.ts";
 import { until } from "../harness/until.ts";
+import { addExtension } from "./extension.ts";
 import { addAgentImage, PAUSE_IMAGE } from "./images.ts";
 import { AGENT_NAMESPACE, NODE_ADDRESS } from "./machine_configuration.ts";
 import { readPhases } from "./phases.ts";
@@ -226,6 +227,26 @@ Deno.test("the chart on Talos", async (test) => {
   await test.step("guest-shutdown in mode reboot", async () => {
     const { data } = await end("reboot", "reboot");
     deepEqual(data, { guest: true, reason: "guest-reset" });
+  });
+
+  await test.step("as a system extension, in maintenance mode", async () => {
+    await using machine = await node.startUnconfigured(addExtension);
+    const started = performance.now();
+    // As Terraform does: it waits from the start for the addresses.
+    await using client = await machine.agent();
+    await client.sync({ timeoutMs: 600_000 });
+    figures.push(["extension: from the start to the first answer", secondsSince(started)]);
+    const os = await client.execute("guest-get-osinfo", undefined, SLOW);
+    equal((os as Record<string, unknown>)["pretty-name"], `Talos (${TALOS_VERSION})`);
+    await until("the machine has its address", async () => {
+      const interfaces = await client.execute("guest-network-get-interfaces", undefined, SLOW);
+      return JSON.stringify(interfaces).includes(`"ip-address":"${NODE_ADDRESS}"`) || undefined;
+    });
+    const asked = performance.now();
+    await client.request("guest-shutdown");
+    const { data } = await machine.qmp.waitEvent("SHUTDOWN", { timeoutMs: POWER_TIMEOUT_MS });
+    deepEqual(data, { guest: true, reason: "guest-shutdown" });
+    figures.push(["extension: guest-shutdown in maintenance mode", secondsSince(asked)]);
   });
 
   const width = Math.max(...figures.map(([what]) => what.length));

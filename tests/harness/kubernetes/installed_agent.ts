@@ -27,6 +27,9 @@ export interface AgentPod {
 /** In the image. */
 const EXECUTABLE = "/qemu-ga-talos";
 
+/** Looked at more often, an API server under emulation would have no time for its node. */
+const PAUSE_MS = 1_000;
+
 /** A container of the pod. */
 export type ContainerName = "agent" | "guard";
 
@@ -84,10 +87,15 @@ export class InstalledAgent {
     timeoutMs = 120_000,
   ): Promise<AgentPod> {
     try {
-      return await until(what, async () => {
-        const pod = await this.pod();
-        return pod !== undefined && is(pod) ? pod : undefined;
-      }, timeoutMs);
+      return await until(
+        what,
+        async () => {
+          const pod = await this.pod();
+          return pod !== undefined && is(pod) ? pod : undefined;
+        },
+        timeoutMs,
+        PAUSE_MS,
+      );
     } catch (error) {
       const described = await this.#apiServer.kubectl([
         ...["describe", "pods", "--namespace", this.#namespace],
