@@ -9,8 +9,10 @@ interface Suite extends ScheduledSuite {
   readonly parts: readonly string[];
   /** Programs that must be there, and how to get them; bootstrap does not fetch them. */
   readonly programs?: readonly { readonly name: string; readonly remedy: string }[];
-  /** Whether continuous integration passes without it: its program cannot be had there. */
+  /** Whether continuous integration passes without it: its program cannot be had there, or it takes too long. */
   readonly optional?: boolean;
+  /** Why it is run only when it is named. */
+  readonly onRequest?: string;
   /** The command line; `{junit}` stands for the file that the test runner reports to. */
   readonly command: readonly string[];
   /** What of the output of a success is worth reading; all that it matches is printed. */
@@ -138,6 +140,9 @@ const LIST: readonly Suite[] = [
     uses: ["virtual machine"],
     parts: ["vm", "talos", "control-plane", "helm", "node", "compile", "image"],
     programs: TALOS_PROGRAMS,
+    optional: true,
+    onRequest:
+      "it takes half an hour, with which all suites would take more than one: scripts/test talos",
     command: ["deno", ...LOUD_TEST, "tests/talos"],
     report: /^on Talos[^]*?(?=^-)/gm,
   },
@@ -384,6 +389,7 @@ const bootstrapTurns = new Turns();
 
 /** Why a suite cannot run, or undefined when all it needs is there. */
 async function obstacle(suite: Suite): Promise<string | undefined> {
+  if (suite.onRequest !== undefined && !words.includes(suite.name)) return suite.onRequest;
   if (suite.parts.length > 0) {
     const { success, output } = await bootstrapTurns.take(() =>
       capture(["scripts/bootstrap", ...suite.parts])

@@ -244,9 +244,15 @@ Deno.test("the chart on a real node", async (test) => {
     assert.match(await agent.log(), /"level":"debug"/);
   });
 
-  // What kills it, on Talos itself: tests/talos/talos_test.ts.
   await killWhileFrozen({
-    names: ["the pod deleted", "the agent stopped past its deadline", "the chart upgraded"],
+    names: [
+      "kill -9 of the agent",
+      "the agent out of memory",
+      "the pod deleted",
+      "kill -9 of the guard, then of the agent",
+      "the agent stopped past its deadline",
+      "the chart upgraded",
+    ],
     ...{ test, agent, guest, fileSystems: 2, ask, helm, kubectl, namespace: NAMESPACE, figures },
   });
 

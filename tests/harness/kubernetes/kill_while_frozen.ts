@@ -159,7 +159,7 @@ export async function killWhileFrozen(options: KillOptions): Promise<void> {
 
   await test.step("the last freeze is in the metrics", async () => {
     const { stdout } = await guest.run("wget -q -O - http://10.0.2.15:9777/metrics");
-    assert.match(stdout, /^qga_last_freeze_ended_by\{reason="(?:signal|guard)"\} 1$/m);
+    assert.match(stdout, /^qga_last_freeze_ended_by\{reason="(?:signal|guard|unguarded)"\} 1$/m);
     assert.match(stdout, /^qga_last_freeze_duration_seconds \d/m);
     await until("a guard watches", async () => {
       const metrics = await guest.run("wget -q -O - http://10.0.2.15:9777/metrics");
