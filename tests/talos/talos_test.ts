@@ -291,5 +291,13 @@ async function blockDrain(cluster: TalosCluster): Promise<void> {
       ],
     }),
   );
-  await cluster.kubectl(["rollout", "status", "deployment/stays", "--timeout=110s"]);
+  await until(
+    "the pod runs that may not be evicted",
+    async () => {
+      const status = ["get", "deployment", "stays", "--output=jsonpath={.status.readyReplicas}"];
+      return (await cluster.tryKubectl(status)).stdout === "1" || undefined;
+    },
+    300_000,
+    3_000,
+  );
 }
