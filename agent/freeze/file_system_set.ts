@@ -101,16 +101,12 @@ export class FileSystemSet {
     return failures;
   }
 
-  /**
-   * Opens what another process has frozen, by its marker, as the next `thaw` would.
-   *
-   * @returns what went wrong, a sentence each
-   */
-  async rehearse(): Promise<string[]> {
+  /** Opens what another process has frozen, by its marker. What fails will fail at the `thaw`, too, which tells it. */
+  async rehearse(): Promise<void> {
     try {
-      return await this.#openMarked();
+      await this.#openMarked();
     } catch (error) {
-      return [`failed to read what is mounted: ${messageOf(error)}`];
+      if (!(error instanceof LibcError)) throw error;
     }
   }
 

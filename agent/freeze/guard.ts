@@ -147,8 +147,8 @@ class GuardedFreeze {
   }
 
   /**
-   * Does what a thaw does, but for the thaw itself, while the agent freezes: the thaw takes half the time when
-   * its code is compiled, and what it reads is in memory. What fails will fail again, and is told then.
+   * Does what a thaw does, but for the thaw itself, while the agent freezes: the first one would take several times
+   * as long while its code is compiled, and what it reads is brought into memory.
    */
   async rehearse(): Promise<void> {
     const fileSystems = new FileSystemSet(this.#options, this.#marked.devices);

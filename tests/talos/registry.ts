@@ -5,7 +5,7 @@ const LAYER = "application/vnd.oci.image.layer.v1.tar";
 
 /** An image of one layer. */
 export interface SimpleImage {
-  /** Its name in every registry, such as `siderolabs/kubelet`: the last parts of what it is called. */
+  /** The last part of what it is called in every registry, such as `kubelet`. */
   readonly name: string;
   /** The tree of its files. */
   readonly tree: string;
@@ -40,7 +40,7 @@ export class Registry implements AsyncDisposable {
 
   /** Takes an image in, or another one of the same name. */
   async add({ name, tree, config = {} }: SimpleImage): Promise<void> {
-    const tar = `${this.#directory}/${name.replaceAll("/", "+")}.tar`;
+    const tar = `${this.#directory}/${name}.tar`;
     await run(
       ...[
         "tar",
@@ -98,7 +98,7 @@ export class Registry implements AsyncDisposable {
     const text = this.#files.get(pathname.replace(/^\/files\//, ""));
     if (text !== undefined) return new Response(body(text));
     const name = /^\/v2\/(.+)\/manifests\//.exec(pathname)?.[1] ?? "";
-    const manifest = this.#images.get(this.#imageOf(name));
+    const manifest = this.#images.get(name.slice(name.lastIndexOf("/") + 1));
     if (manifest !== undefined) {
       const headers = { "Content-Type": MANIFEST, "Content-Length": String(manifest.length) };
       return new Response(body(manifest), { headers });
@@ -111,11 +111,5 @@ export class Registry implements AsyncDisposable {
     };
     if (method === "HEAD") return new Response(null, { headers });
     return new Response((await Deno.open(blob.path)).readable, { headers });
-  }
-
-  /** Whatever stands before it in the name: an organisation, or nothing. */
-  #imageOf(name: string): string {
-    const last = name.slice(name.lastIndexOf("/") + 1);
-    return this.#images.has(name) ? name : last;
   }
 }
