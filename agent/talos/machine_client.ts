@@ -7,7 +7,9 @@ import type { Metadata } from "./generated/machine.ts";
 import { grpcCode } from "./grpc/status.ts";
 import { TalosError } from "./talos_error.ts";
 import { probeHandshake } from "./grpc/tls_handshake.ts";
-import { type GrpcServer, unaryCall } from "./grpc/unary_call.ts";
+import type { GrpcCall, GrpcServer } from "./grpc/call.ts";
+import { serverStream } from "./grpc/server_stream.ts";
+import { unaryCall } from "./grpc/unary_call.ts";
 
 /** Talos' `machine.RebootRequest.Mode`. */
 export type RebootMode = "default" | "powercycle" | "force";
@@ -16,6 +18,14 @@ export type RebootMode = "default" | "powercycle" | "force";
 export interface Accepted {
   /** Marks the events of this action; undefined when Talos gave none. */
   readonly actorId: string | undefined;
+}
+
+/** That a step of an action has begun or ended, by `machine.PhaseEvent`. */
+export interface PhaseChange {
+  /** Talos' name of the step, such as `drain`. */
+  readonly phase: string;
+  /** Whether it has ended, well or not. */
+  readonly isOver: boolean;
 }
 
 /** Limits of a `MachineClient`. */
@@ -37,7 +47,13 @@ export interface NetworkClientOptions extends MachineClientOptions {
 export const SOCKET_ROLE = "os:operator";
 
 /** The methods here that change nothing. */
-const READ_METHODS = ["Hostname", "Version"];
+const READ_METHODS = ["Hostname", "Version", "Events"];
+
+/** How long the steps of an action are followed at most, in milliseconds. */
+const FOLLOW_MS = 10 * 60_000;
+
+/** Marks an event of which the agent can make something. */
+const PHASE_EVENT = "talos/runtime/machine.PhaseEvent";
 
 /** How long the server may take to answer the first call, in milliseconds. */
 const FIRST_ANSWER_MS = 1000;
@@ -166,6 +182,27 @@ export class MachineClient implements Disposable {
     return message.version?.tag ?? "";
   }
 
+  /**
+   * Follows the steps of an action, from its first, by `Events`. It ends when Talos ends it, for up
+   * to 10 minutes.
+   *
+   * @param actorId of the action, as Talos told when it accepted it.
+   * @throws TalosError when Talos does not tell them, or the connection is lost.
+   */
+  async *phases(actorId: string): AsyncGenerator<PhaseChange> {
+    const { Event, EventsRequest, PhaseEvent, PhaseEvent_Action } = await messages();
+    const request = EventsRequest.encode({ tailEvents: -1, withActorId: actorId }).finish();
+    using deadline = new Deadline(FOLLOW_MS, this.#options.signal);
+    for await (const message of this.#stream("Events", request, deadline)) {
+      const change = this.#decode("Events", () => {
+        const { data } = Event.decode(message);
+        return data?.typeUrl === PHASE_EVENT ? PhaseEvent.decode(data.value) : undefined;
+      });
+      if (change === undefined) continue;
+      yield { phase: change.phase, isOver: change.action === PhaseEvent_Action.STOP };
+    }
+  }
+
   /** Closes the connection. */
   [Symbol.dispose](): void {
     this.#client.close();
@@ -191,24 +228,55 @@ export class MachineClient implements Disposable {
     timeoutMs = this.#options.timeoutMs,
   ): Promise<Uint8Array> {
     using deadline = new Deadline(timeoutMs, this.#options.signal);
-    const started = performance.now();
-    let code = "OK";
+    const publish = this.#timing(method);
     try {
-      return await unaryCall(this.#client, {
-        server: this.#server,
-        service: "machine.MachineService",
-        method,
-        request,
-        readOnly: READ_METHODS.includes(method),
-        deadline,
-      });
+      const reply = await unaryCall(this.#client, this.#describe(method, request, deadline));
+      publish("OK");
+      return reply;
     } catch (error) {
-      code = error instanceof TalosError ? error.codeName : "UNKNOWN";
+      publish(codeOf(error));
       throw error;
-    } finally {
+    }
+  }
+
+  /** The call is done, as for what is published, when the first message comes. */
+  async *#stream(
+    method: string,
+    request: Uint8Array,
+    deadline: Deadline,
+  ): AsyncGenerator<Uint8Array> {
+    let publish: ((code: string) => void) | undefined = this.#timing(method);
+    try {
+      const call = this.#describe(method, request, deadline);
+      for await (const message of serverStream(this.#client, call)) {
+        publish?.("OK");
+        publish = undefined;
+        yield message;
+      }
+    } catch (error) {
+      publish?.(codeOf(error));
+      throw error;
+    }
+  }
+
+  #describe(method: string, request: Uint8Array, deadline: Deadline): GrpcCall {
+    return {
+      server: this.#server,
+      service: "machine.MachineService",
+      method,
+      request,
+      readOnly: READ_METHODS.includes(method),
+      deadline,
+    };
+  }
+
+  /** Begins to measure a call; what it gives is to be told gRPC's name of how the call ended. */
+  #timing(method: string): (code: string) => void {
+    const started = performance.now();
+    return (code) => {
       const seconds = (performance.now() - started) / 1000;
       this.#options.publish({ kind: "talos-call", method, code, seconds });
-    }
+    };
   }
 
   #accepted(method: string, decode: () => { metadata: Metadata | undefined; actorId: string }[]) {
@@ -218,34 +286,50 @@ export class MachineClient implements Disposable {
 
   /** The reply of the one node that was asked; replies come wrapped in a list of nodes. */
   #first<T extends { metadata: Metadata | undefined }>(method: string, decode: () => T[]): T {
-    const fail = (failure: "protocol" | "status", code: number, text: string, cause?: unknown) =>
-      new TalosError({
-        failure,
-        code,
-        endpoint: this.#server.name,
-        method,
-        text,
-        mayHaveHappened: failure === "protocol" && !READ_METHODS.includes(method),
-        cause,
-      });
-    let replies: T[];
-    try {
-      replies = decode();
-    } catch (error) {
-      const text = "the answer's message cannot be decoded";
-      throw fail("protocol", grpcCode("INTERNAL"), text, error);
-    }
-    const [reply] = replies;
+    const [reply] = this.#decode(method, decode);
     if (reply === undefined) {
-      throw fail("protocol", grpcCode("INTERNAL"), "the answer has no node's reply in it");
+      const text = "the answer has no node's reply in it";
+      throw this.#failure(method, "protocol", grpcCode("INTERNAL"), text);
     }
     const { status, error } = reply.metadata ?? { status: undefined, error: "" };
     if (status !== undefined && status.code !== 0) {
-      throw fail("status", status.code, status.message);
+      throw this.#failure(method, "status", status.code, status.message);
     }
-    if (error !== "") throw fail("status", grpcCode("UNKNOWN"), error);
+    if (error !== "") throw this.#failure(method, "status", grpcCode("UNKNOWN"), error);
     return reply;
   }
+
+  #decode<T>(method: string, decode: () => T): T {
+    try {
+      return decode();
+    } catch (error) {
+      const text = "the answer's message cannot be decoded";
+      throw this.#failure(method, "protocol", grpcCode("INTERNAL"), text, error);
+    }
+  }
+
+  #failure(
+    method: string,
+    failure: "protocol" | "status",
+    code: number,
+    text: string,
+    cause?: unknown,
+  ): TalosError {
+    return new TalosError({
+      failure,
+      code,
+      endpoint: this.#server.name,
+      method,
+      text,
+      mayHaveHappened: failure === "protocol" && !READ_METHODS.includes(method),
+      cause,
+    });
+  }
+}
+
+/** gRPC's name of how a call failed. */
+function codeOf(error: unknown): string {
+  return error instanceof TalosError ? error.codeName : "UNKNOWN";
 }
 
 /** Loaded at the first call: nothing before needs the messages. */

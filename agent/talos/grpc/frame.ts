@@ -4,7 +4,7 @@ export const MAX_MESSAGE_BYTES = 32 * 1024 * 1024;
 /** Bytes before each message: one that says "compressed", four for its length. */
 const PREFIX_BYTES = 5;
 
-/** What `readGrpcFrame` throws: the answer's body is not exactly one plain message. */
+/** What is thrown when an answer's body is not made of the plain messages that it must have. */
 export class GrpcFrameError extends Error {
   override readonly name = "GrpcFrameError";
 }
@@ -25,33 +25,49 @@ export function grpcFrame(message: Uint8Array): Uint8Array<ArrayBuffer> {
  *   than `MAX_MESSAGE_BYTES`; and whatever `body` throws.
  */
 export async function readGrpcFrame(body: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
+  let message: Uint8Array | undefined;
+  for await (const next of readGrpcFrames(body, 1)) message = next;
+  if (message === undefined) {
+    throw new GrpcFrameError("no message; its status, if any, came where it cannot be seen");
+  }
+  return message;
+}
+
+/**
+ * Reads a body that is made of uncompressed length-prefixed messages and gives each as soon as it is
+ * whole. Stops reading as soon as the body cannot be that.
+ *
+ * @param most so many messages may come; default any number.
+ * @throws GrpcFrameError when the last message is cut short, one is compressed or larger than
+ *   `MAX_MESSAGE_BYTES`, or there is more than `most` messages; and whatever `body` throws.
+ */
+export async function* readGrpcFrames(
+  body: AsyncIterable<Uint8Array>,
+  most = Infinity,
+): AsyncGenerator<Uint8Array> {
   const prefix = new Uint8Array(PREFIX_BYTES);
   let message: Uint8Array | undefined;
   let received = 0;
+  let left = most;
   for await (const chunk of body) {
     let rest = chunk;
-    if (received < PREFIX_BYTES) {
-      const part = rest.subarray(0, PREFIX_BYTES - received);
-      prefix.set(part, received);
+    while (rest.length > 0) {
+      if (left === 0) throw new GrpcFrameError("more bytes than its one message has");
+      const target = message ?? prefix;
+      const offset = message === undefined ? received : received - PREFIX_BYTES;
+      const part = rest.subarray(0, target.length - offset);
+      target.set(part, offset);
       received += part.length;
       rest = rest.subarray(part.length);
+      if (received === PREFIX_BYTES) message = allocate(prefix);
+      if (message === undefined || received < PREFIX_BYTES + message.length) continue;
+      yield message;
+      message = undefined;
+      received = 0;
+      left--;
     }
-    if (received >= PREFIX_BYTES) message ??= allocate(prefix);
-    if (message === undefined || rest.length === 0) continue;
-    const offset = received - PREFIX_BYTES;
-    if (offset + rest.length > message.length) {
-      throw new GrpcFrameError("more bytes than its one message has");
-    }
-    message.set(rest, offset);
-    received += rest.length;
   }
-  if (received === 0) {
-    throw new GrpcFrameError("no message; its status, if any, came where it cannot be seen");
-  }
-  if (message === undefined || received < PREFIX_BYTES + message.length) {
-    throw new GrpcFrameError(`only ${received} bytes of its message`);
-  }
-  return message;
+  if (received > 0) throw new GrpcFrameError(`only ${received} bytes of its message`);
 }
 
 function allocate(prefix: Uint8Array): Uint8Array {

@@ -1,7 +1,13 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { checkProperty } from "../../../tests/harness/property.ts";
-import { grpcFrame, GrpcFrameError, MAX_MESSAGE_BYTES, readGrpcFrame } from "./frame.ts";
+import {
+  grpcFrame,
+  GrpcFrameError,
+  MAX_MESSAGE_BYTES,
+  readGrpcFrame,
+  readGrpcFrames,
+} from "./frame.ts";
 
 async function* chunksOf(bytes: Uint8Array, sizes: readonly number[]): AsyncGenerator<Uint8Array> {
   let offset = 0;
@@ -20,6 +26,40 @@ Deno.test("a message is read however it is cut into chunks", async () => {
   await checkProperty("frames", fc.tuple(message, sizes), async ([bytes, cuts]) => {
     assert.deepEqual(await readGrpcFrame(chunksOf(grpcFrame(bytes), cuts)), bytes);
   });
+});
+
+Deno.test("messages of a stream are read however they are cut into chunks", async () => {
+  const messages = fc.array(fc.uint8Array({ maxLength: 20 }), { maxLength: 5 });
+  await checkProperty("streams", fc.tuple(messages, sizes), async ([all, cuts]) => {
+    const bytes = new Uint8Array(all.flatMap((message) => [...grpcFrame(message)]));
+    assert.deepEqual(await Array.fromAsync(readGrpcFrames(chunksOf(bytes, cuts))), all);
+  });
+});
+
+Deno.test("a message of a stream is given before the next has come", async () => {
+  async function* body(): AsyncGenerator<Uint8Array> {
+    yield grpcFrame(Uint8Array.of(1));
+    await Promise.reject(new Error("read too far"));
+  }
+  for await (const message of readGrpcFrames(body())) {
+    assert.deepEqual(message, Uint8Array.of(1));
+    return;
+  }
+});
+
+Deno.test("random bytes are messages of a stream, or a GrpcFrameError after those", async () => {
+  await checkProperty("stream bodies", fc.tuple(fc.uint8Array(), sizes), async ([bytes, cuts]) => {
+    const whole: number[] = [];
+    try {
+      for await (const message of readGrpcFrames(chunksOf(bytes, cuts))) {
+        whole.push(...grpcFrame(message));
+      }
+      assert.deepEqual(whole, [...bytes]);
+    } catch (error) {
+      assert(error instanceof GrpcFrameError, String(error));
+      assert.deepEqual(whole, [...bytes.subarray(0, whole.length)]);
+    }
+  }, 500);
 });
 
 Deno.test("a frame that is cut short anywhere is an error", async () => {
