@@ -1,5 +1,6 @@
 import { messageOf } from "../fault.ts";
 import type { Log } from "../log/log.ts";
+import { sleep } from "../sleep.ts";
 import { FileSystemSet, type FileSystemSetOptions } from "./file_system_set.ts";
 import type { FoundMarker, MarkedFreeze } from "./freeze_marker.ts";
 import type { Pausable } from "./freezer.ts";
@@ -199,24 +200,6 @@ class GuardedFreeze {
     if (this.#failure !== undefined) log.warn("a thaw had failed", { error: this.#failure });
     this.#failure = undefined;
   }
-}
-
-function sleep(milliseconds: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    if (signal.aborted) {
-      reject(signal.reason);
-      return;
-    }
-    const stop = () => {
-      clearTimeout(timer);
-      reject(signal.reason);
-    };
-    const timer = setTimeout(() => {
-      signal.removeEventListener("abort", stop);
-      resolve();
-    }, milliseconds);
-    signal.addEventListener("abort", stop, { once: true });
-  });
 }
 
 /** Rejects when the signal is aborted. */

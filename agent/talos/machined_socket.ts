@@ -27,9 +27,11 @@ export async function makeSocketPowerCall(
   path: string,
   options: MachineClientOptions,
 ): Promise<PowerCallResult> {
-  using client = MachineClient.atSocket(path, options);
+  const connect = (signal: AbortSignal): Promise<MachineClient> =>
+    Promise.resolve(MachineClient.atSocket(path, { ...options, signal }));
+  using client = await connect(options.signal);
   try {
-    return { ...await act(client, call), endpoint: path, roles: [SOCKET_ROLE] };
+    return { ...await act(client, call), endpoint: path, roles: [SOCKET_ROLE], connect };
   } catch (error) {
     if (!(error instanceof TalosError)) throw error;
     const reason = faultSentence(explainSocketFailure(error));

@@ -2,6 +2,7 @@ import { faultSentence, messageOf } from "../fault.ts";
 import type { Publish } from "../activity/activity.ts";
 import type { Log } from "../log/log.ts";
 import type { RebootMode } from "./machine_client.ts";
+import type { DrainTimeout } from "./drain_timeout.ts";
 import type { PowerCall, PowerCallResult } from "./power_call.ts";
 
 export type { RebootMode } from "./machine_client.ts";
@@ -27,6 +28,8 @@ export interface TalosPowerOptions {
   readonly callTimeoutMs?: number;
   /** Waits between the tries to force a shutdown, in milliseconds. Default 1, 2, 4, 8 seconds. */
   readonly forceRetryMs?: readonly number[];
+  /** The first wait before Talos is asked once more how far a drain is, in milliseconds. Default 1000. */
+  readonly eventsRetryMs?: number;
   /** A clock that never goes back, in milliseconds; for tests. */
   readonly monotonicNow?: () => number;
   /** This node's name. */
@@ -41,9 +44,6 @@ export interface TalosPowerOptions {
 
 /** A machine that still lives so long after it has accepted an action does not carry it out. */
 const FORGET_AFTER_MS = 10 * 60_000;
-
-/** The longest time that a timer can wait for. */
-const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 const DEFAULT_FORCE_RETRY_MS = [1000, 2000, 4000, 8000];
 
@@ -68,8 +68,8 @@ interface UnderWay {
 /**
  * Turns a hypervisor's power requests into calls of the Talos API of this node (see
  * `makePowerCall`): `powerdown` and `halt` into Shutdown, `reboot` into Reboot. A shutdown that
- * drains for too long is forced by a second call. Other than that, nothing is repeated while it is
- * under way: a second Shutdown makes Talos start over with the first one's steps.
+ * drains for too long is forced by a second call (see `DrainTimeout`). Other than that, nothing is
+ * repeated while it is under way: a second Shutdown makes Talos start over with the first one's steps.
  */
 export class TalosPower implements Disposable {
   readonly #options: TalosPowerOptions;
@@ -77,7 +77,7 @@ export class TalosPower implements Disposable {
   readonly #stopped = new AbortController();
   #queue: Promise<void> = Promise.resolve();
   #underWay: UnderWay | undefined;
-  #forceTimer: ReturnType<typeof setTimeout> | undefined;
+  #drainTimeout: DrainTimeout | undefined;
 
   constructor(options: TalosPowerOptions) {
     this.#options = options;
@@ -113,7 +113,7 @@ export class TalosPower implements Disposable {
 
   /** Stops waiting for the drain's end and gives up calls under way. */
   [Symbol.dispose](): void {
-    clearTimeout(this.#forceTimer);
+    this.#drainTimeout?.[Symbol.dispose]();
     this.#stopped.abort();
   }
 
@@ -146,9 +146,9 @@ export class TalosPower implements Disposable {
       this.#publish(wanted, { outcome: "failed", error: message });
       throw new Error(message);
     }
-    await this.#call(action, wanted);
+    const accepted = await this.#call(action, wanted);
     if (wanted.method === "Shutdown" && !wanted.force && drainTimeoutMs !== undefined) {
-      this.#forceAfter(drainTimeoutMs, 0);
+      await this.#forceAfter(drainTimeoutMs, accepted, 0);
     }
   }
 
@@ -158,7 +158,7 @@ export class TalosPower implements Disposable {
     return this.#now() - underWay.acceptedAt < FORGET_AFTER_MS ? underWay : undefined;
   }
 
-  async #call(action: PowerAction | "force", call: PowerCall): Promise<void> {
+  async #call(action: PowerAction | "force", call: PowerCall): Promise<PowerCallResult> {
     const { log } = this.#options;
     const started = this.#now();
     const requested = action !== "force";
@@ -167,7 +167,7 @@ export class TalosPower implements Disposable {
     try {
       const accepted = await this.#makeCall(call);
       this.#underWay = { method: call.method, acceptedAt: this.#now() };
-      clearTimeout(this.#forceTimer);
+      this.#drainTimeout?.[Symbol.dispose]();
       const seconds = milliseconds() / 1000;
       this.#publish(call, { outcome: "accepted", code: "OK", seconds, requested });
       log.info("power action accepted by Talos", {
@@ -179,6 +179,7 @@ export class TalosPower implements Disposable {
         roles: accepted.roles.join(","),
         milliseconds: milliseconds(),
       });
+      return accepted;
     } catch (error) {
       const reason = messageOf(error);
       log.error("power action failed", {
@@ -225,25 +226,26 @@ export class TalosPower implements Disposable {
     });
   }
 
-  #forceAfter(milliseconds: number, attempt: number): void {
-    clearTimeout(this.#forceTimer);
+  async #forceAfter(
+    milliseconds: number,
+    accepted: PowerCallResult,
+    attempt: number,
+  ): Promise<void> {
+    const { DrainTimeout } = await import("./drain_timeout.ts");
     if (this.#stopped.signal.aborted) return;
-    this.#forceTimer = setTimeout(
-      () => void this.#enqueue(() => this.#force(attempt)),
-      Math.min(milliseconds, LONGEST_TIMER_MS),
-    );
+    this.#drainTimeout = new DrainTimeout({
+      accepted,
+      milliseconds,
+      retryMs: this.#options.eventsRetryMs,
+      log: this.#options.log,
+      onTimeout: () => void this.#enqueue(() => this.#force(accepted, attempt)),
+    });
   }
 
   /** Never rejects: nobody waits for it, and `#call` has logged what failed. */
-  async #force(attempt: number): Promise<void> {
-    const { log, drainTimeoutMs, forceRetryMs, socket } = this.#options;
-    if (socket !== undefined && await this.checkCredentials() !== undefined) {
-      log.info("Talos has closed its socket: it is past the drain, so it is not forced", {
-        socket,
-      });
-      return;
-    }
-    log.info("the machine has not gone within the drain's time; forcing the shutdown", {
+  async #force(accepted: PowerCallResult, attempt: number): Promise<void> {
+    const { log, drainTimeoutMs, forceRetryMs } = this.#options;
+    log.info("the drain has not ended within its time; forcing the shutdown", {
       drainTimeoutMs,
       attempt: attempt + 1,
     });
@@ -253,7 +255,7 @@ export class TalosPower implements Disposable {
       const { PowerCallError } = await import("./power_call.ts");
       if (error instanceof PowerCallError && error.mayHaveHappened) return;
       const wait = (forceRetryMs ?? DEFAULT_FORCE_RETRY_MS)[attempt];
-      if (wait !== undefined) return this.#forceAfter(wait, attempt + 1);
+      if (wait !== undefined) return await this.#forceAfter(wait, accepted, attempt + 1);
       log.error("the shutdown could not be forced; Talos continues with its drain", {
         attempts: attempt + 1,
       });

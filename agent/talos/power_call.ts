@@ -34,6 +34,12 @@ export interface PowerCallResult extends Accepted {
   /** `HOST:PORT`, or the path of a socket. */
   readonly endpoint: string;
   readonly roles: readonly string[];
+  /**
+   * Connects once more to who has accepted it.
+   *
+   * @throws TalosError when that fails.
+   */
+  readonly connect: (signal: AbortSignal) => Promise<MachineClient>;
 }
 
 /** A power call that failed; the message is fit for a hypervisor's log. */
@@ -71,17 +77,14 @@ export async function makePowerCall(
   let last: unknown;
   for (const { endpoint, trusted } of chooseEndpoints(options, credentials)) {
     for (;;) {
+      const { roles } = credentials;
+      const connect = connector(endpoint, credentials, options);
       try {
-        const client = await MachineClient.connect(endpoint, credentials, {
-          timeoutMs: options.timeoutMs,
-          signal,
-          setTcpNoDelay: options.setTcpNoDelay,
-          publish: options.publish,
-        });
+        const client = await connect(signal);
         using _closed = client;
         if (!trusted) await confirmOwnNode(endpoint, options, () => client.hostname());
         const accepted = await act(client, call);
-        return { ...accepted, endpoint: formatEndpoint(endpoint), roles: credentials.roles };
+        return { ...accepted, endpoint: formatEndpoint(endpoint), roles, connect };
       } catch (error) {
         if (error instanceof WrongNodeError) {
           reasons.push(error.message);
@@ -117,6 +120,15 @@ export async function makePowerCall(
     }
   }
   throw new PowerCallError(describeFailure(call, reasons, undefined), false, last);
+}
+
+function connector(
+  endpoint: Endpoint,
+  credentials: Credentials,
+  { timeoutMs, setTcpNoDelay, publish }: PowerCallOptions,
+): PowerCallResult["connect"] {
+  return (signal) =>
+    MachineClient.connect(endpoint, credentials, { timeoutMs, signal, setTcpNoDelay, publish });
 }
 
 /**

@@ -140,6 +140,76 @@ Deno.test("a shutdown that drains for too long is forced, once", async () => {
   );
 });
 
+Deno.test("a shutdown whose drain has ended is not forced", async () => {
+  await using bench = await Bench.start({ drainMs: 50 });
+  await bench.power({ drainTimeoutMs: 1500 }).request("powerdown");
+  const line = await bench.log.waitFor(/past the drain/);
+  assert.equal(line.level, "info");
+  assert.equal(line.fields["actor"], bench.log.matching(/accepted/)[0]?.fields["actor"]);
+  await new Promise((resolve) => setTimeout(resolve, 1600));
+  assert.deepEqual(bench.api.calls.methods, ["Shutdown"]);
+  assert.deepEqual(bench.log.matching(/forcing|failed|does not tell/), []);
+  assert.deepEqual(
+    bench.activity.of("talos-call").map(({ method, code }) => `${method} ${code}`),
+    ["Version OK", "Shutdown OK", "Version OK", "Events OK"],
+  );
+});
+
+Deno.test("a shutdown that somebody else's has taken over is not forced", async () => {
+  await using bench = await Bench.start();
+  await bench.power({ drainTimeoutMs: 1500 }).request("powerdown");
+  await bench.power().request("powerdown");
+  await bench.log.waitFor(/past the drain/);
+  await new Promise((resolve) => setTimeout(resolve, 1600));
+  assert.deepEqual(bench.api.calls.all.map(({ request }) => request["force"]), [false, false]);
+});
+
+Deno.test("where Talos does not tell how far the drain is, the shutdown is forced", async (t) => {
+  for (
+    const [fault, reason, times] of [
+      [{ fault: "status", code: 7, message: "not authorized" }, /PERMISSION_DENIED/, 1],
+      [{ fault: "status", code: 12 }, /UNIMPLEMENTED/, 1],
+      [{ fault: "cut", after: "headers" }, /Events/, 3],
+      [{ fault: "body", hex: "" }, /has ended its events/, 3],
+      [{ fault: "body", hex: "0000000002ffff" }, /cannot be decoded/, 3],
+      [{ fault: "html", status: 404 }, /HTTP 404/, 3],
+    ] as const
+  ) {
+    await t.step(JSON.stringify(fault), async () => {
+      await using bench = await Bench.start();
+      await bench.api.fault({ ...fault, method: "Events" });
+      await bench.power({ drainTimeoutMs: 1000, eventsRetryMs: 50 }).request("powerdown");
+      const line = await bench.log.waitFor(/does not tell how far the drain is/);
+      assert.equal(line.level, "warn");
+      assert.match(String(line.fields["reason"]), reason);
+      assert.equal(line.fields["endpoint"], bench.api.endpoint);
+      const calls = await bench.api.calls.waitFor(2);
+      assert.deepEqual(calls.map(({ request }) => request["force"]), [false, true]);
+      const tries = bench.log.matching(/does not tell/).length;
+      if (times === 1) assert.equal(tries, 1);
+      else assert.ok(tries >= times, String(tries));
+    });
+  }
+});
+
+Deno.test("a drain that is followed again after the connection was lost is not forced", async () => {
+  await using bench = await Bench.start({ drainMs: 300 });
+  await bench.api.fault({ fault: "cut", after: "request", method: "Events", times: 2 });
+  await bench.power({ drainTimeoutMs: 3000, eventsRetryMs: 50 }).request("powerdown");
+  await bench.log.waitFor(/past the drain/);
+  assert.equal(bench.log.matching(/does not tell/).length, 2);
+  assert.deepEqual(bench.api.calls.methods, ["Shutdown"]);
+});
+
+Deno.test("forcing that failed is not tried again once the drain has ended", async () => {
+  await using bench = await Bench.start({ drainMs: 400 });
+  const power = bench.power({ drainTimeoutMs: 100, forceRetryMs: [2000] });
+  await power.request("powerdown");
+  await bench.api.fault({ fault: "status", code: 14, method: "Shutdown", times: 1 });
+  await bench.log.waitFor(/past the drain/);
+  assert.deepEqual(bench.log.matching(/forcing/).map(({ fields }) => fields["attempt"]), [1]);
+});
+
 Deno.test("a shutdown is never forced without a drain timeout, nor twice with 0", async () => {
   for (const drainTimeoutMs of [undefined, 0]) {
     await using bench = await Bench.start();

@@ -2,7 +2,7 @@ import type { TalosCall } from "./fake_talos_api_messages.ts";
 
 /**
  * The calls that a Talos API for tests has got, to be looked at or waited for; without those of
- * Version, with which our client begins each connection.
+ * Version, with which our client begins each connection, and of Events, by which it follows a drain.
  */
 export class TalosCallLog implements AsyncIterable<TalosCall> {
   readonly #calls: TalosCall[] = [];
@@ -21,7 +21,7 @@ export class TalosCallLog implements AsyncIterable<TalosCall> {
 
   /** Adds a call. */
   push(call: TalosCall): void {
-    if (call.method === "Version") return;
+    if (["Version", "Events"].includes(call.method)) return;
     this.#calls.push(call);
     this.#wake();
   }

@@ -1,7 +1,9 @@
 /**
- * A Talos API that is none: it answers Shutdown, Reboot, Hostname and Version over gRPC and mutual
- * TLS as apid does, or at a socket as machined does, powers nothing off, and does wrong what it is told to. A program of its own,
- * because only Deno 2.9 and later can serve HTTP/2 that asks for client certificates.
+ * A Talos API that is none: it answers Shutdown, Reboot, Hostname, Version and Events over gRPC and
+ * mutual TLS as apid does, or at a socket as machined does, powers nothing off, and does wrong what
+ * it is told to. A shutdown drains, as its events tell, until it has or another takes over. A
+ * program of its own, because only Deno 2.9 and later can serve HTTP/2 that asks for client
+ * certificates.
  *
  *     deno-newest run -A tests/harness/talos/fake_talos_api.ts '<FakeTalosApiConfig as JSON>'
  *
@@ -16,7 +18,11 @@ import type { Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
 import { readCertificateDer } from "../../../agent/talos/credentials/certificate.ts";
 import {
+  Event,
+  EventsRequest,
   HostnameResponse,
+  PhaseEvent,
+  PhaseEvent_Action,
   RebootRequest,
   RebootResponse,
   ShutdownRequest,
@@ -32,7 +38,9 @@ import type {
 interface Method {
   readonly roles: readonly string[];
   request(bytes: Uint8Array): Record<string, unknown>;
-  answer(metadata: Metadata | undefined): Uint8Array;
+  answer(metadata: Metadata | undefined, request: Record<string, unknown>): Uint8Array;
+  /** Whether the answer is only the first message of a stream. */
+  readonly isStream?: boolean;
 }
 
 interface Metadata {
@@ -44,14 +52,81 @@ interface Metadata {
 const OPERATORS = ["os:admin", "os:operator"];
 const READERS = [...OPERATORS, "os:reader"];
 
-function methods(config: FakeTalosApiConfig): Readonly<Record<string, Method>> {
+/** The steps of shutdowns, as Talos tells them. */
+class Sequences {
+  readonly #drainMs: number | undefined;
+  readonly #events: Event[] = [];
+  readonly #streams = new Map<http2.ServerHttp2Stream, string>();
+  #draining: string | undefined;
+
+  constructor(drainMs: number | undefined) {
+    this.#drainMs = drainMs;
+  }
+
+  /** Begins a shutdown, which takes over from one that is draining; gives its actor id. */
+  shutDown(force: boolean): string {
+    if (this.#draining !== undefined) this.#publish(this.#draining, "drain", "STOP");
+    this.#draining = undefined;
+    const actorId = crypto.randomUUID();
+    this.#publish(actorId, "storeShutdown", "START");
+    this.#publish(actorId, "storeShutdown", "STOP");
+    if (force) {
+      this.#publish(actorId, "cleanup", "START");
+      return actorId;
+    }
+    this.#draining = actorId;
+    this.#publish(actorId, "drain", "START");
+    if (this.#drainMs !== undefined) {
+      setTimeout(() => {
+        if (this.#draining !== actorId) return;
+        this.#draining = undefined;
+        this.#publish(actorId, "drain", "STOP");
+        this.#publish(actorId, "cleanup", "START");
+      }, this.#drainMs);
+    }
+    return actorId;
+  }
+
+  /** Sends the events of an action, those of the past first, until the stream is closed. */
+  follow(actorId: string, stream: http2.ServerHttp2Stream): void {
+    for (const event of this.#events) {
+      if (event.actorId === actorId) stream.write(frame(Event.encode(event).finish()));
+    }
+    this.#streams.set(stream, actorId);
+    stream.on("close", () => this.#streams.delete(stream));
+  }
+
+  #publish(actorId: string, phase: string, action: keyof typeof PhaseEvent_Action): void {
+    const value = PhaseEvent.encode({ phase, action: PhaseEvent_Action[action] }).finish();
+    const data = { typeUrl: "talos/runtime/machine.PhaseEvent", value };
+    const event: Event = { metadata: undefined, data, id: "", actorId };
+    this.#events.push(event);
+    for (const [stream, followed] of this.#streams) {
+      if (followed === actorId) stream.write(frame(Event.encode(event).finish()));
+    }
+  }
+}
+
+function methods(
+  config: FakeTalosApiConfig,
+  sequences: Sequences,
+): Readonly<Record<string, Method>> {
   const actorId = () => crypto.randomUUID();
   return {
     Shutdown: {
       roles: OPERATORS,
       request: (bytes) => ({ ...ShutdownRequest.decode(bytes) }),
+      answer: (metadata, { force }) => {
+        const messages = [{ metadata, actorId: sequences.shutDown(force === true) }];
+        return ShutdownResponse.encode({ messages }).finish();
+      },
+    },
+    Events: {
+      roles: READERS,
+      request: (bytes) => ({ ...EventsRequest.decode(bytes) }),
       answer: (metadata) =>
-        ShutdownResponse.encode({ messages: [{ metadata, actorId: actorId() }] }).finish(),
+        Event.encode({ metadata, data: undefined, id: "", actorId: "" }).finish(),
+      isStream: true,
     },
     Reboot: {
       roles: OPERATORS,
@@ -82,6 +157,7 @@ class FakeApi {
   readonly #config: FakeTalosApiConfig;
   readonly #print: (line: FakeTalosApiLine) => void;
   readonly #methods: Readonly<Record<string, Method>>;
+  readonly #sequences: Sequences;
   readonly #sockets = new Set<Socket>();
   #server: http2.Http2SecureServer | http2.Http2Server | undefined;
   #port = 0;
@@ -91,7 +167,8 @@ class FakeApi {
   constructor(config: FakeTalosApiConfig, print: (line: FakeTalosApiLine) => void) {
     this.#config = config;
     this.#print = print;
-    this.#methods = methods(config);
+    this.#sequences = new Sequences(config.drainMs);
+    this.#methods = methods(config, this.#sequences);
   }
 
   /** Listens and gives the port. */
@@ -105,20 +182,18 @@ class FakeApi {
       rejectUnauthorized: true,
       minVersion: "TLSv1.2",
     });
+    let session: http2.ServerHttp2Session | undefined;
+    server.on("session", (next) => session = next);
+    server.on("sessionError", () => {});
     server.on(path === undefined ? "secureConnection" : "connection", (socket: Socket) => {
       this.#sockets.add(socket);
       socket.on("close", () => this.#sockets.delete(socket));
       // A client that goes away is what some tests are about.
       socket.on("error", () => {});
-    });
-    server.on("sessionError", () => {});
-    server.on("session", (session) => {
-      // A client says goodbye before it closes the connection. Deno's answer to that, a goodbye of its
-      // own, ends the whole process now and then, by an assertion in its HTTP/2 library.
-      const port = session.socket?.remotePort;
-      session.close = () => {
-        for (const socket of this.#sockets) if (socket.remotePort === port) socket.destroy();
-      };
+      // Its session has just been made. A client says goodbye before it closes the connection. Deno's
+      // answer to that, a goodbye of its own, ends the whole process now and then, by an assertion in
+      // its HTTP/2 library.
+      if (session !== undefined) session.close = () => void socket.destroy();
     });
     server.on("stream", (stream, headers) => {
       stream.on("error", () => {});
@@ -166,8 +241,11 @@ class FakeApi {
   #nextFault(method: string): FaultScript {
     const script = this.#script;
     if ((script.method ?? method) !== method) return { fault: "none" };
-    // A client's connection begins with it; what is scripted is meant for what follows.
-    if (script.method === undefined && method === "Version") return { fault: "none" };
+    // A client's connection begins with the one and a drain is followed by the other; what is
+    // scripted is meant for what acts.
+    if (script.method === undefined && ["Version", "Events"].includes(method)) {
+      return { fault: "none" };
+    }
     if (this.#left <= 0) return { fault: "none" };
     this.#left--;
     return script;
@@ -199,7 +277,7 @@ class FakeApi {
       case "never":
         return;
       case "slow":
-        setTimeout(() => succeed(stream, frame(method.answer(undefined))), fault.ms);
+        setTimeout(() => succeed(stream, frame(method.answer(undefined, request))), fault.ms);
         return;
       case "status":
         if (fault.inTrailers !== true) {
@@ -209,7 +287,7 @@ class FakeApi {
       case "cut": {
         if (fault.after === "request") return void this.#cut();
         stream.respond({ ":status": 200, "content-type": "application/grpc" });
-        const whole = frame(method.answer(undefined));
+        const whole = frame(method.answer(undefined, request));
         if (fault.after === "half") stream.write(whole.subarray(0, 9));
         setTimeout(() => this.#cut(), 50);
         return;
@@ -230,10 +308,15 @@ class FakeApi {
           ? undefined
           : { code: fault.code, message: fault.error };
         const error = status === undefined ? fault.error : "";
-        return succeed(stream, frame(method.answer({ hostname: "node", error, status })));
+        return succeed(stream, frame(method.answer({ hostname: "node", error, status }, request)));
       }
-      default:
-        return succeed(stream, frame(method.answer(undefined)));
+      default: {
+        const answer = frame(method.answer(undefined, request));
+        if (method.isStream !== true) return succeed(stream, answer);
+        stream.respond({ ":status": 200, "content-type": "application/grpc" });
+        stream.write(answer);
+        return this.#sequences.follow(String(request["withActorId"]), stream);
+      }
     }
   }
 }

@@ -13,6 +13,8 @@ export interface FakeTalosApiConfig {
   readonly hostname: string;
   /** Path to listen on in place of all of the above, without TLS, as machined does. */
   readonly socket: string | undefined;
+  /** How long the drain of a shutdown takes, in milliseconds; undefined = it never ends. */
+  readonly drainMs: number | undefined;
 }
 
 /** What the fake does wrong. */

@@ -28,6 +28,8 @@ export interface FakeTalosApiOptions {
   readonly hostname?: string;
   /** Path of a socket to listen on, without TLS, as machined does: roles are those that a client claims. */
   readonly socket?: string;
+  /** How long the drain of a shutdown takes, in milliseconds. Default: it never ends. */
+  readonly drainMs?: number;
 }
 
 /**
@@ -91,6 +93,7 @@ export class FakeTalosApi implements AsyncDisposable {
       clientCa: options.clientCa ?? authority.certificate,
       hostname,
       socket: options.socket,
+      drainMs: options.drainMs,
     };
     const process = new Deno.Command(await findNewestDeno(), {
       args: [
