@@ -63,6 +63,7 @@ const TALOS_PROGRAMS = [
     ["cni-loopback", "build plugins/main/loopback of github.com/containernetworking/plugins"],
   ].map(([name = "", how]) => ({ name, remedy: `${how} with CGO_ENABLED=0; put it on PATH` })),
 ];
+const TALOS_PARTS = ["vm", "talos", "control-plane", "helm", "node", "compile", "image"];
 const DEVICE_PLUGIN_PROGRAM = {
   name: "generic-device-plugin",
   remedy:
@@ -138,12 +139,27 @@ const LIST: readonly Suite[] = [
     name: "talos",
     quick: false,
     uses: ["virtual machine"],
-    parts: ["vm", "talos", "control-plane", "helm", "node", "compile", "image"],
+    parts: TALOS_PARTS,
+    programs: TALOS_PROGRAMS,
+    command: [
+      ...["deno", ...LOUD_TEST],
+      ...["tests/talos/talos_test.ts", "tests/talos/phases_test.ts"],
+    ],
+    report: /^on Talos[^]*?(?=^-)/gm,
+  },
+  {
+    name: "talos at length",
+    quick: false,
+    uses: ["virtual machine"],
+    parts: TALOS_PARTS,
     programs: TALOS_PROGRAMS,
     optional: true,
-    onRequest:
-      "it takes half an hour, with which all suites would take more than one: scripts/test talos",
-    command: ["deno", ...LOUD_TEST, "tests/talos"],
+    onRequest: "it takes half an hour, with which all suites would take more than one: " +
+      "scripts/test compile 'talos at length'",
+    command: [
+      ...["deno", ...LOUD_TEST],
+      ...["tests/talos/endings_test.ts", "tests/talos/modes_test.ts"],
+    ],
     report: /^on Talos[^]*?(?=^-)/gm,
   },
   {

@@ -77,7 +77,8 @@ export class InstalledAgent {
   }
 
   /**
-   * Waits until the pod is as it is to be.
+   * Waits until the pod is as it is to be. An API server that does not answer, as after a freeze of its
+   * disk, is asked again.
    *
    * @throws {Error} if it is not in time, with the agent's log.
    */
@@ -86,16 +87,19 @@ export class InstalledAgent {
     is: (pod: AgentPod) => boolean,
     timeoutMs = 120_000,
   ): Promise<AgentPod> {
+    let failure = "";
+    const look = async (): Promise<AgentPod | undefined> => {
+      try {
+        failure = "";
+        const pod = await this.pod();
+        return pod !== undefined && is(pod) ? pod : undefined;
+      } catch (error) {
+        failure = `, the last time ${error}`;
+        return undefined;
+      }
+    };
     try {
-      return await until(
-        what,
-        async () => {
-          const pod = await this.pod();
-          return pod !== undefined && is(pod) ? pod : undefined;
-        },
-        timeoutMs,
-        PAUSE_MS,
-      );
+      return await until(() => `${what}${failure}`, look, timeoutMs, PAUSE_MS);
     } catch (error) {
       const described = await this.#apiServer.kubectl([
         ...["describe", "pods", "--namespace", this.#namespace],

@@ -1,0 +1,99 @@
+import { deepEqual, equal, match } from "node:assert/strict";
+import { killWhileFrozen } from "../harness/kubernetes/kill_while_frozen.ts";
+import { until } from "../harness/until.ts";
+import { PAUSE_IMAGE } from "./images.ts";
+import { InstalledNode } from "./installed_node.ts";
+import { AGENT_NAMESPACE } from "./machine_configuration.ts";
+import type { TalosCluster } from "./talos_cluster.ts";
+
+const POWERED_OFF = { guest: true, reason: "guest-shutdown" };
+
+Deno.test("how the agent and its machine end on Talos", async (test) => {
+  await using installed = await InstalledNode.prepare();
+  const { figures } = installed;
+  if (!await test.step("installed", () => installed.install())) return;
+
+  await test.step("while everything is frozen", async (test) => {
+    await using on = await installed.start();
+    const { ask, cluster, agent, machine } = on;
+    await killWhileFrozen({
+      test,
+      names: ["the agent out of memory", "kill -9 of the guard, then of the agent"],
+      ...{ agent, ask, figures },
+      guest: machine,
+      fileSystems: 1,
+      helm: async (...args) => (await cluster.helm(...args)).stdout,
+      kubectl: async (...args) => (await cluster.kubectl(args)).stdout,
+      namespace: AGENT_NAMESPACE,
+    });
+  });
+
+  await test.step("guest-shutdown with a drain that cannot end", async () => {
+    const { data, console } = await installed.end(
+      "guest-shutdown with a drain that cannot end",
+      "powerdown",
+      ({ cluster }) => blockDrain(cluster),
+    );
+    deepEqual(data, POWERED_OFF);
+    // The second, which is forced, has cancelled the first.
+    match(console, /shutdown failed: .*context canceled|sequence .*canceled/);
+  });
+
+  await test.step("guest-shutdown while everything is frozen", async () => {
+    const what = "guest-shutdown while everything is frozen";
+    const { data } = await installed.end(what, "powerdown", async ({ ask }) => {
+      equal(await ask("guest-fsfreeze-freeze"), 1);
+    });
+    deepEqual(data, POWERED_OFF);
+  });
+
+  await test.step("guest-shutdown in mode reboot", async () => {
+    const { data } = await installed.end("guest-shutdown in mode reboot", "reboot");
+    deepEqual(data, { guest: true, reason: "guest-reset" });
+  });
+
+  installed.print();
+});
+
+/** A pod that may not be evicted. */
+async function blockDrain(cluster: TalosCluster): Promise<void> {
+  const labels = { app: "stays" };
+  await cluster.kubectl(
+    // To be validated by the API server alone: its schema takes longer than kubectl waits.
+    ["apply", "--validate=false", "--filename=-"],
+    JSON.stringify({
+      apiVersion: "v1",
+      kind: "List",
+      items: [
+        {
+          apiVersion: "apps/v1",
+          kind: "Deployment",
+          metadata: { name: "stays", namespace: "default" },
+          spec: {
+            replicas: 1,
+            selector: { matchLabels: labels },
+            template: {
+              metadata: { labels },
+              spec: { containers: [{ name: "pause", image: PAUSE_IMAGE }] },
+            },
+          },
+        },
+        {
+          apiVersion: "policy/v1",
+          kind: "PodDisruptionBudget",
+          metadata: { name: "stays", namespace: "default" },
+          spec: { minAvailable: 1, selector: { matchLabels: labels } },
+        },
+      ],
+    }),
+  );
+  await until(
+    "the pod runs that may not be evicted",
+    async () => {
+      const status = ["get", "deployment", "stays", "--output=jsonpath={.status.readyReplicas}"];
+      return (await cluster.tryKubectl(status)).stdout === "1" || undefined;
+    },
+    300_000,
+    3_000,
+  );
+}

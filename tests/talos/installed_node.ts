@@ -1,0 +1,153 @@
+import { equal, ok } from "node:assert/strict";
+import { CHART } from "../harness/kubernetes/helm.ts";
+import { InstalledAgent } from "../harness/kubernetes/installed_agent.ts";
+import { addAgentImage } from "./images.ts";
+import { AGENT_NAMESPACE } from "./machine_configuration.ts";
+import { readPhases } from "./phases.ts";
+import type { TalosCluster } from "./talos_cluster.ts";
+import { TALOS_VERSION } from "./talos_files.ts";
+import type { TalosMachine } from "./talos_machine.ts";
+import { TalosNode } from "./talos_node.ts";
+
+/** An emulated node on a busy machine takes its time to answer, and to stop. */
+export const SLOW = { timeoutMs: 120_000 };
+const POWER_TIMEOUT_MS = 300_000;
+/** The chart is installed in it, and its pod is Ready. */
+const INSTALLED = "installed";
+const RELEASE = ["agent", CHART, "--namespace", AGENT_NAMESPACE];
+
+/** How long it has been since `begin`, which is of `performance.now()`. */
+export function secondsSince(begin: number): string {
+  return `${((performance.now() - begin) / 1000).toFixed(1)} s`;
+}
+
+/** A machine that continues from a snapshot, and who is asked about it. */
+export interface Running {
+  readonly machine: TalosMachine;
+  readonly cluster: TalosCluster;
+  readonly agent: InstalledAgent;
+  /** Asks the agent, as a hypervisor does: connects, synchronises, asks, leaves. */
+  readonly ask: (command: string, args?: Record<string, unknown>) => Promise<unknown>;
+}
+
+/** How a machine has ended. */
+export interface Ending {
+  /** What QEMU tells of it. */
+  readonly data: Readonly<Record<string, unknown>>;
+  /** What Talos has written to the console since the snapshot. */
+  readonly console: string;
+}
+
+/** A node with Talos on which the chart is installed, to be continued from there as often as one likes. */
+export class InstalledNode implements AsyncDisposable {
+  readonly node: TalosNode;
+  /** What was measured. */
+  readonly figures: [what: string, figure: string][] = [];
+
+  private constructor(node: TalosNode) {
+    this.node = node;
+  }
+
+  /**
+   * The node, on which nothing is installed yet.
+   *
+   * @throws {Error} if it does not come up
+   */
+  static async prepare(): Promise<InstalledNode> {
+    const begin = performance.now();
+    const node = await TalosNode.prepare((what) => console.log(`${secondsSince(begin)}: ${what}`));
+    const installed = new InstalledNode(node);
+    installed.figures.push(["a node that is Ready", secondsSince(begin)]);
+    return installed;
+  }
+
+  /**
+   * Installs the chart with its defaults, as the documentation says.
+   *
+   * @throws {Error} if it does not get Ready, or Helm's notes have a warning
+   */
+  async install(): Promise<void> {
+    await using resources = new AsyncDisposableStack();
+    const directory = await Deno.makeTempDir({ prefix: "talos-images-" });
+    resources.defer(() => Deno.remove(directory, { recursive: true }));
+    await addAgentImage(this.node.registry, directory);
+    await using machine = await this.node.start();
+    const { cluster, ask } = await this.#with(machine);
+    const started = performance.now();
+    await cluster.kubectl(["create", "namespace", AGENT_NAMESPACE]);
+    const label = "pod-security.kubernetes.io/enforce=privileged";
+    await cluster.kubectl(["label", "namespace", AGENT_NAMESPACE, label]);
+    const { stdout } = await cluster.helm("install", ...RELEASE, "--wait", "--timeout", "8m");
+    ok(!stdout.includes("WARNING"), stdout);
+    this.figures.push(["helm install to Ready", secondsSince(started)]);
+    equal(JSON.stringify(await ask("guest-ping")), "{}");
+    await machine.saveSnapshot(INSTALLED);
+  }
+
+  /** Continues from there, once more, and waits until the pod is Ready. */
+  async start(): Promise<Running & AsyncDisposable> {
+    const machine = await this.node.start(INSTALLED);
+    const on = await this.#with(machine);
+    // The clock of the machine goes on from the snapshot's time, and its lease ran out meanwhile.
+    await on.agent.until("the pod is Ready", ({ ready }) => ready);
+    return { ...on, [Symbol.asyncDispose]: () => machine[Symbol.asyncDispose]() };
+  }
+
+  /**
+   * Continues from there and has the agent end the machine, as a hypervisor does.
+   *
+   * @param before what is done first
+   */
+  async end(
+    what: string,
+    mode: "powerdown" | "reboot",
+    before: (on: Running) => Promise<unknown> = () => Promise.resolve(),
+  ): Promise<Ending> {
+    await using on = await this.start();
+    await before(on);
+    const started = performance.now();
+    const data = await endMachine(on.machine, mode);
+    const console = await on.machine.console();
+    const phases = readPhases(console).filter(({ seconds }) => seconds >= 1)
+      .map(({ name, seconds }) => `${name} ${seconds.toFixed(0)}`);
+    this.figures.push([what, `${secondsSince(started)}: ${phases.join(", ")}`]);
+    return { data, console };
+  }
+
+  /** Prints what was measured. */
+  print(): void {
+    const width = Math.max(...this.figures.map(([what]) => what.length));
+    const table = this.figures.map(([what, figure]) => `${what.padEnd(width)}  ${figure}`);
+    console.log(`on Talos ${TALOS_VERSION}\n${table.join("\n")}\n-`);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.node[Symbol.asyncDispose]();
+  }
+
+  async #with(machine: TalosMachine): Promise<Running> {
+    const cluster = await this.node.cluster(machine);
+    const ask = async (command: string, args?: Record<string, unknown>): Promise<unknown> => {
+      await using client = await machine.agent();
+      await client.sync(SLOW);
+      return await client.execute(command, args, SLOW);
+    };
+    return { machine, cluster, ask, agent: new InstalledAgent(cluster, machine, AGENT_NAMESPACE) };
+  }
+}
+
+/**
+ * Has the agent end a machine, as a hypervisor does, and waits until it has.
+ *
+ * @returns what QEMU tells of the end
+ */
+export async function endMachine(
+  machine: TalosMachine,
+  mode: "powerdown" | "reboot",
+): Promise<Readonly<Record<string, unknown>>> {
+  await using client = await machine.agent();
+  await client.sync(SLOW);
+  await client.request("guest-shutdown", { mode });
+  const { data } = await machine.qmp.waitEvent("SHUTDOWN", { timeoutMs: POWER_TIMEOUT_MS });
+  return data;
+}
