@@ -28,7 +28,7 @@ const PATCH = {
   },
   cluster: {
     apiServer: {
-      extraArgs: { "enable-priority-and-fairness": "false" },
+      extraArgs: { "enable-priority-and-fairness": "false", "watch-cache": "false" },
       auditPolicy: {
         apiVersion: "audit.k8s.io/v1",
         kind: "Policy",
