@@ -158,7 +158,9 @@ const LIST: readonly Suite[] = [
       "scripts/test compile 'talos at length'",
     command: [
       ...["deno", ...LOUD_TEST],
-      ...["tests/talos/endings_test.ts", "tests/talos/modes_test.ts"],
+      ...["endings", "modes", "user_volumes", "extension"].map((name) =>
+        `tests/talos/${name}_test.ts`
+      ),
     ],
     report: /^on Talos[^]*?(?=^-)/gm,
   },

@@ -127,6 +127,32 @@ export class TalosNode implements AsyncDisposable {
     });
   }
 
+  /**
+   * The node as it was when it had become Ready, booted anew with another initramfs. What it writes is lost.
+   *
+   * @param extend makes the initramfs that it boots, as the second path, of the one at the first
+   */
+  async startExtended(
+    extend: (initramfs: string, path: string, directory: string) => Promise<void>,
+  ): Promise<TalosMachine> {
+    const directory = await Deno.makeTempDir({ dir: this.#directory });
+    const initramfs = `${directory}/initramfs`;
+    await extend(`${this.#cache}/initramfs`, initramfs, directory);
+    const disks: string[] = [];
+    for (const name of ["disk", "data"]) {
+      const path = `${directory}/${name}.qcow2`;
+      const base = ["-F", "qcow2", "-b", `${this.#cache}/${name}.qcow2`];
+      await run("qemu-img", "create", "-q", "-f", "qcow2", ...base, path);
+      disks.push(path);
+    }
+    const configuration = await Deno.readTextFile(`${this.#cache}/controlplane.yaml`);
+    this.registry.addFile("controlplane.yaml", configuration);
+    return await TalosMachine.start({
+      ...{ directory, initramfs, disks, registryPort: this.registry.port },
+      kernelImage: (await findTalosKernel()).image,
+    });
+  }
+
   /** What can be asked of the cluster on such a machine. */
   async cluster(machine: TalosMachine): Promise<TalosCluster> {
     const cluster = new TalosCluster(this.#cache, machine);

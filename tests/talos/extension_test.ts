@@ -1,0 +1,96 @@
+import { deepEqual, equal, match } from "node:assert/strict";
+import { succeeded } from "../harness/command.ts";
+import { TemporaryDirectory } from "../harness/temporary_directory.ts";
+import { until } from "../harness/until.ts";
+import { addExtension } from "./extension.ts";
+import { endMachine, InstalledNode, secondsSince, SLOW } from "./installed_node.ts";
+
+/** As the documentation has it. */
+const SERVICE_CONFIG = {
+  apiVersion: "v1alpha1",
+  kind: "ExtensionServiceConfig",
+  name: "qemu-guest-agent-talos",
+  configFiles: [{
+    mountPath: "/etc/qemu-ga-talos.yaml",
+    content: "drain-timeout: 0\nfsfreeze-exclude: [/var]\n",
+  }],
+};
+
+interface FileSystem {
+  readonly mountpoint: string;
+  readonly type: string;
+}
+
+Deno.test("as a system extension of a node with a configuration", async (test) => {
+  await using installed = await InstalledNode.prepare();
+  const { node, figures } = installed;
+  await using machine = await node.startExtended(addExtension);
+  const cluster = await node.cluster(machine);
+  const started = performance.now();
+  const ask = async (command: string): Promise<unknown> => {
+    await using client = await machine.agent();
+    await client.sync({ timeoutMs: 300_000 });
+    return await client.execute(command, undefined, SLOW);
+  };
+
+  await test.step("it sees a file system that is mounted after it has started", async () => {
+    equal(JSON.stringify(await ask("guest-ping")), "{}");
+    figures.push(["extension on a node: first answer", secondsSince(started)]);
+    await until(
+      "/var is there",
+      async () => {
+        const fileSystems = await ask("guest-get-fsinfo") as FileSystem[];
+        return fileSystems.some(({ mountpoint }) => mountpoint === "/var") || undefined;
+      },
+      300_000,
+      1_000,
+    );
+    figures.push(["extension on a node: /var is seen", secondsSince(started)]);
+  });
+
+  await test.step("the host name is the node's", async () => {
+    const { stdout } = succeeded(
+      "talosctl get hostname",
+      await cluster.talosctl("get", "hostname", "--output=jsonpath={.spec.hostname}"),
+    );
+    deepEqual(await ask("guest-get-host-name"), { "host-name": stdout.trim() });
+  });
+
+  await test.step("/var is frozen and thawed", async () => {
+    equal(await ask("guest-fsfreeze-freeze"), 1);
+    equal(await ask("guest-fsfreeze-thaw"), 1);
+  });
+
+  await test.step("it takes an ExtensionServiceConfig that comes later", async () => {
+    await using directory = await TemporaryDirectory.create();
+    const patch = await directory.write("patch.yaml", JSON.stringify(SERVICE_CONFIG));
+    const args = ["patch", "machineconfig", "--patch", `@${patch}`];
+    succeeded("talosctl patch", await cluster.talosctl(...args));
+    await until(
+      "there is nothing left to freeze",
+      async () => {
+        try {
+          await ask("guest-fsfreeze-freeze");
+        } catch (error) {
+          return /--fsfreeze-allow-empty/.test(String(error)) || undefined;
+        }
+        // It would not take the file while something is frozen.
+        await ask("guest-fsfreeze-thaw");
+        return undefined;
+      },
+      180_000,
+      3_000,
+    );
+  });
+
+  await test.step("Shutdown, without a drain as it is configured", async () => {
+    const asked = performance.now();
+    deepEqual(await endMachine(machine, "powerdown"), { guest: true, reason: "guest-shutdown" });
+    figures.push(["extension on a node: guest-shutdown", secondsSince(asked)]);
+    const console = await machine.console();
+    match(console, /shutdown via API received/);
+    equal(/phase drain/.test(console), false);
+  });
+
+  installed.print();
+});
