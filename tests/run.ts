@@ -154,7 +154,7 @@ const LIST: readonly Suite[] = [
     parts: TALOS_PARTS,
     programs: TALOS_PROGRAMS,
     optional: true,
-    onRequest: "it takes half an hour, with which all suites would take more than one: " +
+    onRequest: "it takes 20 minutes, with which all suites would take more than an hour: " +
       "scripts/test compile 'talos at length'",
     command: [
       ...["deno", ...LOUD_TEST],

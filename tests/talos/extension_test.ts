@@ -94,3 +94,18 @@ Deno.test("as a system extension of a node with a configuration", async (test) =
 
   installed.print();
 });
+
+Deno.test("as a system extension of a machine without the port", async () => {
+  await using installed = await InstalledNode.prepare();
+  await using machine = await installed.node.startUnconfigured(addExtension, false);
+  const started = (console: string) =>
+    console.match(/service\[ext-qemu-guest-agent-talos(?:-guard)?\]\(Running\): Started/g);
+  await until("both services run, in maintenance mode", async () => {
+    const console = await machine.console();
+    const isReady = /entering maintenance service/.test(console) && started(console)?.length === 2;
+    return isReady || undefined;
+  }, 180_000);
+  // Who ends for want of the port would be started again every five seconds.
+  await new Promise((resolve) => setTimeout(resolve, 20_000));
+  equal(started(await machine.console())?.length, 2);
+});

@@ -18,6 +18,8 @@ export interface TalosMachineOptions {
   readonly registryPort: number;
   /** Whether it begins with maintenance mode, without a machine configuration. Default false. */
   readonly isUnconfigured?: boolean;
+  /** Whether it has the port that the agent answers on. Default true. */
+  readonly hasAgentPort?: boolean;
   /** The snapshot that it continues from. Default: it boots. */
   readonly snapshot?: string | undefined;
 }
@@ -158,7 +160,8 @@ function qemuArguments(
   apidPort: number,
   apiServerPort: number,
 ): string[] {
-  const { directory, disks, registryPort, snapshot, isUnconfigured = false } = options;
+  const { directory, disks, registryPort, snapshot } = options;
+  const { isUnconfigured = false, hasAgentPort = true } = options;
   const configuration = `talos.config=http://${REGISTRY_ADDRESS}/files/controlplane.yaml`;
   const append = [...KERNEL_OPTIONS, ...(isUnconfigured ? [] : [configuration])];
   const network = [
@@ -183,8 +186,7 @@ function qemuArguments(
     ...["-device", "virtio-rng-pci", "-device", "virtio-serial-pci,id=serial0"],
     ...["-chardev", `socket,path=${directory}/control.sock,server=on,wait=off,id=control`],
     ...["-device", "virtserialport,bus=serial0.0,nr=2,chardev=control,name=ctl"],
-    ...["-chardev", `socket,path=${directory}/agent.sock,server=on,wait=off,id=agent`],
-    ...["-device", "virtserialport,bus=serial0.0,nr=1,chardev=agent,name=org.qemu.guest_agent.0"],
+    ...(hasAgentPort ? agentPort(directory) : []),
     ...disks.flatMap((path, index) => [
       "-drive",
       `file=${path},format=qcow2,if=none,id=disk${index},discard=unmap,detect-zeroes=unmap,` +
@@ -192,5 +194,12 @@ function qemuArguments(
       ...["-device", `virtio-blk-pci,drive=disk${index},serial=talos${index}`],
     ]),
     ...(snapshot === undefined ? [] : ["-loadvm", snapshot]),
+  ];
+}
+
+function agentPort(directory: string): string[] {
+  return [
+    ...["-chardev", `socket,path=${directory}/agent.sock,server=on,wait=off,id=agent`],
+    ...["-device", "virtserialport,bus=serial0.0,nr=1,chardev=agent,name=org.qemu.guest_agent.0"],
   ];
 }

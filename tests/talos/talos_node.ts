@@ -111,9 +111,11 @@ export class TalosNode implements AsyncDisposable {
    * Another machine, with empty disks and without a configuration: it comes up in maintenance mode.
    *
    * @param extend makes the initramfs that it boots, as the second path, of the one at the first
+   * @param hasAgentPort whether it has the port that the agent answers on
    */
   async startUnconfigured(
     extend: (initramfs: string, path: string, directory: string) => Promise<void>,
+    hasAgentPort = true,
   ): Promise<TalosMachine> {
     const directory = await Deno.makeTempDir({ dir: this.#directory });
     const initramfs = `${directory}/initramfs`;
@@ -124,6 +126,7 @@ export class TalosNode implements AsyncDisposable {
       ...{ directory, initramfs, disks: [disk], registryPort: this.registry.port },
       kernelImage: (await findTalosKernel()).image,
       isUnconfigured: true,
+      hasAgentPort,
     });
   }
 
