@@ -11,7 +11,7 @@ const POWERED_OFF = { guest: true, reason: "guest-shutdown" };
 Deno.test("how the agent and its machine end on Talos", async (test) => {
   await using installed = await InstalledNode.prepare();
   const { figures } = installed;
-  if (!await test.step("installed", () => installed.install())) return;
+  if (!await test.step("installed", async () => void await installed.install())) return;
 
   await test.step("while everything is frozen", async (test) => {
     await using on = await installed.start();

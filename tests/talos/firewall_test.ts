@@ -31,7 +31,7 @@ const BLOCK = [
 
 Deno.test("the agent behind the firewall of Talos", async (test) => {
   await using installed = await InstalledNode.prepare();
-  if (!await test.step("installed", () => installed.install())) return;
+  if (!await test.step("installed", async () => void await installed.install())) return;
   await using directory = await TemporaryDirectory.create();
   await using on = await installed.start();
   const { machine, cluster, agent, ask } = on;

@@ -1,4 +1,4 @@
-import { equal, ok } from "node:assert/strict";
+import { equal } from "node:assert/strict";
 import { CHART } from "../harness/kubernetes/helm.ts";
 import { InstalledAgent } from "../harness/kubernetes/installed_agent.ts";
 import { addAgentImage } from "./images.ts";
@@ -64,24 +64,26 @@ export class InstalledNode implements AsyncDisposable {
   /**
    * Installs the chart with its defaults, as the documentation says.
    *
-   * @throws {Error} if it does not get Ready, or Helm's notes have a warning
+   * @param admit has Kubernetes admit privileged pods to the chart's namespace, which is there; by default its label does
+   * @returns Helm's notes
+   * @throws {Error} if it does not get Ready
    */
-  async install(): Promise<void> {
+  async install(admit: (on: Running) => Promise<unknown> = labelNamespace): Promise<string> {
     await using resources = new AsyncDisposableStack();
     const directory = await Deno.makeTempDir({ prefix: "talos-images-" });
     resources.defer(() => Deno.remove(directory, { recursive: true }));
     await addAgentImage(this.node.registry, directory);
     await using machine = await this.node.start();
-    const { cluster, ask } = await this.#with(machine);
-    const started = performance.now();
+    const on = await this.#with(machine);
+    const { cluster, ask } = on;
     await cluster.kubectl(["create", "namespace", AGENT_NAMESPACE]);
-    const label = "pod-security.kubernetes.io/enforce=privileged";
-    await cluster.kubectl(["label", "namespace", AGENT_NAMESPACE, label]);
+    await admit(on);
+    const started = performance.now();
     const { stdout } = await cluster.helm("install", ...RELEASE, "--wait", "--timeout", "8m");
-    ok(!stdout.includes("WARNING"), stdout);
     this.figures.push(["helm install to Ready", secondsSince(started)]);
     equal(JSON.stringify(await ask("guest-ping")), "{}");
     await machine.saveSnapshot(INSTALLED);
+    return stdout;
   }
 
   /** Continues from there, once more, and waits until the pod is Ready. */
@@ -150,4 +152,9 @@ export async function endMachine(
   await client.request("guest-shutdown", { mode });
   const { data } = await machine.qmp.waitEvent("SHUTDOWN", { timeoutMs: POWER_TIMEOUT_MS });
   return data;
+}
+
+async function labelNamespace({ cluster }: Running): Promise<void> {
+  const label = "pod-security.kubernetes.io/enforce=privileged";
+  await cluster.kubectl(["label", "namespace", AGENT_NAMESPACE, label]);
 }

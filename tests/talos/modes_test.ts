@@ -33,7 +33,7 @@ async function check({ cluster }: Running): Promise<string> {
 
 Deno.test("how the agent gets its credentials on Talos", async (test) => {
   await using installed = await InstalledNode.prepare();
-  if (!await test.step("installed", () => installed.install())) return;
+  if (!await test.step("installed", async () => void await installed.install())) return;
 
   await test.step("none: no power commands, and all else", async () => {
     await using on = await installed.start();

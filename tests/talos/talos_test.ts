@@ -11,8 +11,11 @@ const MIB = 1024 * 1024;
 Deno.test("the agent on Talos", async (test) => {
   await using installed = await InstalledNode.prepare();
   const { figures } = installed;
+  const isInstalled = await test.step("installed as the documentation says", async () => {
+    doesNotMatch(await installed.install(), /WARNING/);
+  });
   // Everything else needs it.
-  if (!await test.step("installed as the documentation says", () => installed.install())) return;
+  if (!isInstalled) return;
 
   await test.step("while it runs", async (test) => {
     await using on = await installed.start();

@@ -26,7 +26,7 @@ interface FileSystem {
 
 Deno.test("volumes that Talos gets while the agent runs", async (test) => {
   await using installed = await InstalledNode.prepare();
-  if (!await test.step("installed", () => installed.install())) return;
+  if (!await test.step("installed", async () => void await installed.install())) return;
   await using directory = await TemporaryDirectory.create();
   await using on = await installed.start();
   const { ask, cluster } = on;
