@@ -158,9 +158,9 @@ const LIST: readonly Suite[] = [
       "scripts/test compile 'talos at length'",
     command: [
       ...["deno", ...LOUD_TEST],
-      ...["endings", "modes", "user_volumes", "firewall", "exemption", "extension"].map((name) =>
-        `tests/talos/${name}_test.ts`
-      ),
+      ...["endings", "credentials", "user_volumes", "firewall", "exemption", "extension"].map((
+        name,
+      ) => `tests/talos/${name}_test.ts`),
     ],
     report: /^on Talos[^]*?(?=^-)/gm,
   },

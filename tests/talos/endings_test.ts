@@ -1,31 +1,21 @@
 import { deepEqual, equal, match } from "node:assert/strict";
-import { killWhileFrozen } from "../harness/kubernetes/kill_while_frozen.ts";
 import { until } from "../harness/until.ts";
 import { PAUSE_IMAGE } from "./images.ts";
 import { InstalledNode } from "./installed_node.ts";
-import { AGENT_NAMESPACE } from "./machine_configuration.ts";
 import type { TalosCluster } from "./talos_cluster.ts";
 
 const POWERED_OFF = { guest: true, reason: "guest-shutdown" };
 
 Deno.test("how the agent and its machine end on Talos", async (test) => {
   await using installed = await InstalledNode.prepare();
-  const { figures } = installed;
   if (!await test.step("installed", async () => void await installed.install())) return;
 
   await test.step("while everything is frozen", async (test) => {
     await using on = await installed.start();
-    const { ask, cluster, agent, machine } = on;
-    await killWhileFrozen({
-      test,
-      names: ["the agent out of memory", "kill -9 of the guard, then of the agent"],
-      ...{ agent, ask, figures },
-      guest: machine,
-      fileSystems: 1,
-      helm: async (...args) => (await cluster.helm(...args)).stdout,
-      kubectl: async (...args) => (await cluster.kubectl(args)).stdout,
-      namespace: AGENT_NAMESPACE,
-    });
+    await installed.killWhileFrozen(test, on, [
+      "the agent out of memory",
+      "kill -9 of the guard, then of the agent",
+    ]);
   });
 
   await test.step("guest-shutdown with a drain that cannot end", async () => {

@@ -1,7 +1,5 @@
 import { doesNotMatch, match } from "node:assert/strict";
 import { CHART } from "../harness/kubernetes/helm.ts";
-import { succeeded } from "../harness/command.ts";
-import { TemporaryDirectory } from "../harness/temporary_directory.ts";
 import { until } from "../harness/until.ts";
 import { InstalledNode, type Running } from "./installed_node.ts";
 import { AGENT_NAMESPACE } from "./machine_configuration.ts";
@@ -30,7 +28,6 @@ const PRIVILEGED_POD = {
 
 Deno.test("the chart in a namespace that the machine configuration exempts", async () => {
   await using installed = await InstalledNode.prepare();
-  await using directory = await TemporaryDirectory.create();
   await installed.install(async ({ cluster }: Running) => {
     const create = async () =>
       await cluster.tryKubectl(
@@ -39,9 +36,7 @@ Deno.test("the chart in a namespace that the machine configuration exempts", asy
       );
     const refused = await create();
     match(refused.stderr, /violates PodSecurity "baseline:latest"/);
-    const patch = await directory.write("patch.yaml", JSON.stringify(PATCH));
-    const args = ["patch", "machineconfig", "--patch", `@${patch}`];
-    succeeded("talosctl patch", await cluster.talosctl(...args));
+    await cluster.patchConfiguration(PATCH);
     // Talos starts the API server anew with it.
     await until(
       "the namespace is exempt",

@@ -1,6 +1,5 @@
 import { deepEqual, equal, match } from "node:assert/strict";
 import { succeeded } from "../harness/command.ts";
-import { TemporaryDirectory } from "../harness/temporary_directory.ts";
 import { until } from "../harness/until.ts";
 import { addExtension } from "./extension.ts";
 import { endMachine, InstalledNode, secondsSince, SLOW } from "./installed_node.ts";
@@ -62,10 +61,7 @@ Deno.test("as a system extension of a node with a configuration", async (test) =
   });
 
   await test.step("it takes an ExtensionServiceConfig that comes later", async () => {
-    await using directory = await TemporaryDirectory.create();
-    const patch = await directory.write("patch.yaml", JSON.stringify(SERVICE_CONFIG));
-    const args = ["patch", "machineconfig", "--patch", `@${patch}`];
-    succeeded("talosctl patch", await cluster.talosctl(...args));
+    await cluster.patchConfiguration(SERVICE_CONFIG);
     await until(
       "there is nothing left to freeze",
       async () => {

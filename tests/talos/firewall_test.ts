@@ -1,7 +1,5 @@
 import { equal, match, ok } from "node:assert/strict";
-import { succeeded } from "../harness/command.ts";
 import { freePort } from "../harness/free_port.ts";
-import { TemporaryDirectory } from "../harness/temporary_directory.ts";
 import { until } from "../harness/until.ts";
 import { endMachine, InstalledNode } from "./installed_node.ts";
 import type { TalosMachine } from "./talos_machine.ts";
@@ -32,16 +30,9 @@ const BLOCK = [
 Deno.test("the agent behind the firewall of Talos", async (test) => {
   await using installed = await InstalledNode.prepare();
   if (!await test.step("installed", async () => void await installed.install())) return;
-  await using directory = await TemporaryDirectory.create();
   await using on = await installed.start();
   const { machine, cluster, agent, ask } = on;
   const url = await forward(machine, METRICS_PORT);
-  const configure = async (...documents: Record<string, unknown>[]): Promise<void> => {
-    const text = documents.map((document) => JSON.stringify(document)).join("\n---\n");
-    const patch = await directory.write("patch.yaml", text);
-    const args = ["patch", "machineconfig", "--patch", `@${patch}`];
-    succeeded("talosctl patch", await cluster.talosctl(...args));
-  };
   const untilMetrics = async (what: string, areThere: boolean): Promise<void> => {
     await until(what, async () => (await metrics(url) !== undefined) === areThere || undefined);
   };
@@ -51,12 +42,14 @@ Deno.test("the agent behind the firewall of Talos", async (test) => {
   });
 
   await test.step("a rule closes them to all others, on a node that accepts by default", async () => {
-    await configure(rule("qemu-guest-agent-talos-metrics", METRICS_PORT, NOT_NEIGHBOURS));
+    await cluster.patchConfiguration(
+      rule("qemu-guest-agent-talos-metrics", METRICS_PORT, NOT_NEIGHBOURS),
+    );
     await untilMetrics("they are closed", false);
   });
 
   await test.step("on a node that blocks by default, its pod stays Ready", async () => {
-    await configure(...BLOCK);
+    await cluster.patchConfiguration(...BLOCK);
     const before = await agent.pod();
     // Two periods of each probe.
     await new Promise((resolve) => setTimeout(resolve, 25_000));
@@ -68,7 +61,9 @@ Deno.test("the agent behind the firewall of Talos", async (test) => {
   });
 
   await test.step("there the rule opens them, and nothing else of it needs one", async () => {
-    await configure(rule("qemu-guest-agent-talos-metrics", METRICS_PORT, NEIGHBOURS));
+    await cluster.patchConfiguration(
+      rule("qemu-guest-agent-talos-metrics", METRICS_PORT, NEIGHBOURS),
+    );
     await untilMetrics("they are open", true);
     const { reason } = await endMachine(machine, "powerdown");
     equal(reason, "guest-shutdown");

@@ -1,6 +1,7 @@
 import { equal } from "node:assert/strict";
 import { CHART } from "../harness/kubernetes/helm.ts";
 import { InstalledAgent } from "../harness/kubernetes/installed_agent.ts";
+import { killWhileFrozen, type MisfortuneName } from "../harness/kubernetes/kill_while_frozen.ts";
 import { addAgentImage } from "./images.ts";
 import { AGENT_NAMESPACE } from "./machine_configuration.ts";
 import { readPhases } from "./phases.ts";
@@ -114,6 +115,22 @@ export class InstalledNode implements AsyncDisposable {
       .map(({ name, seconds }) => `${name} ${seconds.toFixed(0)}`);
     this.figures.push([what, `${secondsSince(started)}: ${phases.join(", ")}`]);
     return { data, console };
+  }
+
+  /** Lets the agent come to harm while everything is frozen; see there. */
+  async killWhileFrozen(
+    test: Deno.TestContext,
+    { ask, cluster, agent, machine }: Running,
+    names: readonly MisfortuneName[],
+  ): Promise<void> {
+    await killWhileFrozen({
+      ...{ test, names, agent, ask, figures: this.figures },
+      guest: machine,
+      fileSystems: 1,
+      helm: async (...args) => (await cluster.helm(...args)).stdout,
+      kubectl: async (...args) => (await cluster.kubectl(args)).stdout,
+      namespace: AGENT_NAMESPACE,
+    });
   }
 
   /** Prints what was measured. */

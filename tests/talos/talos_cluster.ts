@@ -33,6 +33,16 @@ export class TalosCluster {
     return await this.#run(program, all, TALOSCTL_TIMEOUT_MS);
   }
 
+  /**
+   * Has Talos take documents into the node's machine configuration, or merge them with what is there.
+   *
+   * @throws {Error} with its complaint, if it refuses.
+   */
+  async patchConfiguration(...documents: readonly unknown[]): Promise<void> {
+    const patch = documents.map((document) => JSON.stringify(document)).join("\n---\n");
+    succeeded("talosctl patch", await this.talosctl("patch", "machineconfig", "--patch", patch));
+  }
+
   /** Runs kubectl, however it ends. */
   async tryKubectl(args: readonly string[], stdin?: string): Promise<CommandResult> {
     return await this.#run(await findControlPlaneProgram("kubectl"), args, 120_000, stdin);

@@ -1,5 +1,4 @@
 import { deepEqual, doesNotMatch, equal, match, ok } from "node:assert/strict";
-import { killWhileFrozen } from "../harness/kubernetes/kill_while_frozen.ts";
 import { until } from "../harness/until.ts";
 import { addExtension } from "./extension.ts";
 import { InstalledNode, secondsSince, SLOW } from "./installed_node.ts";
@@ -19,7 +18,7 @@ Deno.test("the agent on Talos", async (test) => {
 
   await test.step("while it runs", async (test) => {
     await using on = await installed.start();
-    const { ask, cluster, agent, machine } = on;
+    const { ask, cluster, agent } = on;
 
     await test.step("the hypervisor sees Talos, its name and addresses", async () => {
       const os = await ask("guest-get-osinfo");
@@ -88,16 +87,7 @@ Deno.test("the agent on Talos", async (test) => {
       match(await refused(AGENT_NAMESPACE, "os:admin"), /Roles not allowed: \[os:admin\]/);
     });
 
-    await killWhileFrozen({
-      test,
-      names: ["kill -9 of the agent"],
-      ...{ agent, ask, figures },
-      guest: machine,
-      fileSystems: 1,
-      helm: async (...args) => (await cluster.helm(...args)).stdout,
-      kubectl: async (...args) => (await cluster.kubectl(args)).stdout,
-      namespace: AGENT_NAMESPACE,
-    });
+    await installed.killWhileFrozen(test, on, ["kill -9 of the agent"]);
   });
 
   await test.step("guest-shutdown", async () => {

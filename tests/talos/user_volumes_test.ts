@@ -1,6 +1,4 @@
 import { deepEqual, equal, ok } from "node:assert/strict";
-import { succeeded } from "../harness/command.ts";
-import { TemporaryDirectory } from "../harness/temporary_directory.ts";
 import { until } from "../harness/until.ts";
 import { InstalledNode } from "./installed_node.ts";
 
@@ -27,17 +25,12 @@ interface FileSystem {
 Deno.test("volumes that Talos gets while the agent runs", async (test) => {
   await using installed = await InstalledNode.prepare();
   if (!await test.step("installed", async () => void await installed.install())) return;
-  await using directory = await TemporaryDirectory.create();
   await using on = await installed.start();
   const { ask, cluster } = on;
   const volumes = ["/var xfs", "/var/mnt/first xfs", "/var/mnt/second ext4"];
 
   await test.step("are there, on their disk", async () => {
-    const documents = [userVolume("first", "xfs"), userVolume("second", "ext4")];
-    const text = documents.map((document) => JSON.stringify(document)).join("\n---\n");
-    const patch = await directory.write("patch.yaml", text);
-    const args = ["patch", "machineconfig", "--patch", `@${patch}`];
-    succeeded("talosctl patch", await cluster.talosctl(...args));
+    await cluster.patchConfiguration(userVolume("first", "xfs"), userVolume("second", "ext4"));
     const seen = await until(
       "both are mounted",
       async () => {

@@ -26,7 +26,7 @@ export function grpcFrame(message: Uint8Array): Uint8Array<ArrayBuffer> {
  */
 export async function readGrpcFrame(body: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
   let message: Uint8Array | undefined;
-  for await (const next of readGrpcFrames(body, 1)) message = next;
+  for await (const next of readGrpcFrames(body, true)) message = next;
   if (message === undefined) {
     throw new GrpcFrameError("no message; its status, if any, came where it cannot be seen");
   }
@@ -37,22 +37,22 @@ export async function readGrpcFrame(body: AsyncIterable<Uint8Array>): Promise<Ui
  * Reads a body that is made of uncompressed length-prefixed messages and gives each as soon as it is
  * whole. Stops reading as soon as the body cannot be that.
  *
- * @param most so many messages may come; default any number.
+ * @param isOne whether nothing may follow the first message; default false.
  * @throws GrpcFrameError when the last message is cut short, one is compressed or larger than
- *   `MAX_MESSAGE_BYTES`, or there is more than `most` messages; and whatever `body` throws.
+ *   `MAX_MESSAGE_BYTES`, or more follows where nothing may; and whatever `body` throws.
  */
 export async function* readGrpcFrames(
   body: AsyncIterable<Uint8Array>,
-  most = Infinity,
+  isOne = false,
 ): AsyncGenerator<Uint8Array> {
   const prefix = new Uint8Array(PREFIX_BYTES);
   let message: Uint8Array | undefined;
   let received = 0;
-  let left = most;
+  let isFirst = true;
   for await (const chunk of body) {
     let rest = chunk;
     while (rest.length > 0) {
-      if (left === 0) throw new GrpcFrameError("more bytes than its one message has");
+      if (isOne && !isFirst) throw new GrpcFrameError("more bytes than its one message has");
       const target = message ?? prefix;
       const offset = message === undefined ? received : received - PREFIX_BYTES;
       const part = rest.subarray(0, target.length - offset);
@@ -64,7 +64,7 @@ export async function* readGrpcFrames(
       yield message;
       message = undefined;
       received = 0;
-      left--;
+      isFirst = false;
     }
   }
   if (received > 0) throw new GrpcFrameError(`only ${received} bytes of its message`);
