@@ -51,19 +51,28 @@ const TALOSCTL_PROGRAM = {
   name: "talosctl",
   remedy: "a release of Talos, 1.13 or newer, has it; put it on PATH, or set TALOSCTL to it",
 };
-/** What of Talos itself a machine boots, and what its one node has instead of a network plugin. */
+const builtStatic = ([name = "", how]: readonly string[]) => ({
+  name,
+  remedy: `${how} with CGO_ENABLED=0; put it on PATH`,
+});
+/** What a node has besides Talos itself, of Kubernetes and instead of a network plugin. */
+const TALOS_NODE_PROGRAMS = [
+  ["pause", "build build/pause/linux/pause.c of Kubernetes, static"],
+  ["cni-bridge", "build plugins/main/bridge of github.com/containernetworking/plugins"],
+  ["cni-host-local", "build plugins/ipam/host-local of github.com/containernetworking/plugins"],
+  ["cni-loopback", "build plugins/main/loopback of github.com/containernetworking/plugins"],
+].map(builtStatic);
+/** The same with what of Talos itself a machine boots. */
 const TALOS_PROGRAMS = [
   TALOSCTL_PROGRAM,
   ...[
     ["machined", "build internal/app/machined of the module github.com/siderolabs/talos"],
     ["talos-init", "build internal/app/init of the module github.com/siderolabs/talos"],
-    ["pause", "build build/pause/linux/pause.c of Kubernetes, static"],
-    ["cni-bridge", "build plugins/main/bridge of github.com/containernetworking/plugins"],
-    ["cni-host-local", "build plugins/ipam/host-local of github.com/containernetworking/plugins"],
-    ["cni-loopback", "build plugins/main/loopback of github.com/containernetworking/plugins"],
-  ].map(([name = "", how]) => ({ name, remedy: `${how} with CGO_ENABLED=0; put it on PATH` })),
+  ].map(builtStatic),
+  ...TALOS_NODE_PROGRAMS,
 ];
 const TALOS_PARTS = ["vm", "talos", "control-plane", "helm", "node", "compile", "image"];
+const talosTest = (name: string) => `tests/talos/${name}_test.ts`;
 const DEVICE_PLUGIN_PROGRAM = {
   name: "generic-device-plugin",
   remedy:
@@ -143,7 +152,7 @@ const LIST: readonly Suite[] = [
     programs: TALOS_PROGRAMS,
     command: [
       ...["deno", ...LOUD_TEST],
-      ...["tests/talos/talos_test.ts", "tests/talos/phases_test.ts"],
+      ...["phases", "talos", "endings", "sequences", "user_volumes"].map(talosTest),
     ],
     report: /^on Talos[^]*?(?=^-)/gm,
   },
@@ -154,14 +163,24 @@ const LIST: readonly Suite[] = [
     parts: TALOS_PARTS,
     programs: TALOS_PROGRAMS,
     optional: true,
-    onRequest: "it takes half an hour, with which all suites would take more than one: " +
+    onRequest: "it takes a quarter of an hour, with which all suites would take more than one: " +
       "scripts/test compile 'talos at length'",
     command: [
       ...["deno", ...LOUD_TEST],
-      ...["endings", "credentials", "user_volumes", "firewall", "exemption", "extension"].map((
-        name,
-      ) => `tests/talos/${name}_test.ts`),
+      ...["credentials", "firewall", "exemption", "extension"].map(talosTest),
     ],
+    report: /^on Talos[^]*?(?=^-)/gm,
+  },
+  {
+    name: "newer talos",
+    quick: false,
+    uses: ["virtual machine"],
+    parts: [...TALOS_PARTS, "newer-talos"],
+    programs: TALOS_NODE_PROGRAMS,
+    optional: true,
+    onRequest: "it takes a quarter of an hour, and builds the newer Talos before: " +
+      "scripts/test compile 'newer talos'",
+    command: ["env", "TALOS=newer", "deno", ...LOUD_TEST, "tests/talos/talos_test.ts"],
     report: /^on Talos[^]*?(?=^-)/gm,
   },
   {

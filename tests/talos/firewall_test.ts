@@ -28,8 +28,7 @@ const BLOCK = [
 ];
 
 Deno.test("the agent behind the firewall of Talos", async (test) => {
-  await using installed = await InstalledNode.prepare();
-  if (!await test.step("installed", async () => void await installed.install())) return;
+  await using installed = await InstalledNode.installed();
   await using on = await installed.start();
   const { machine, cluster, agent, ask } = on;
   const url = await forward(machine, METRICS_PORT);

@@ -3,8 +3,8 @@ import { AMD64, findBusybox } from "../harness/qemu/architecture.ts";
 import { type Kernel, readModules } from "../harness/qemu/kernel.ts";
 import { writePieces } from "../harness/qemu/initramfs.ts";
 import { type ArchiveEntry, newcArchive } from "../harness/qemu/newc.ts";
-import { findProgram } from "../harness/qemu/programs.ts";
 import { EARLY_MODULES, makeRootFileSystem } from "./root_file_system.ts";
+import { findTalosProgram } from "./talos_files.ts";
 
 const encoder = new TextEncoder();
 
@@ -41,6 +41,10 @@ export async function writeTalosInitramfs(
   const lines = [
     "#!/busybox sh",
     ...modules.map(({ name }) => `/busybox insmod /m/${name}.ko`),
+    // See the kernel's options: its clock is stable by now.
+    "/busybox mount -t sysfs sysfs /sys",
+    "echo 1 >/sys/devices/system/cpu/cpu1/online",
+    "/busybox umount /sys",
     "exec /talos-init",
     "",
   ];
@@ -52,7 +56,7 @@ export async function writeTalosInitramfs(
     ),
     { kind: "file", path: "init", body: encoder.encode(lines.join("\n")), mode: 0o755 },
     await program("busybox", await findBusybox(AMD64)),
-    await program("talos-init", await findProgram("talos-init", "talos")),
+    await program("talos-init", await findTalosProgram("talos-init")),
     await program("rootfs.sqsh", squashfs),
   ];
   await writePieces(path, newcArchive(entries));

@@ -1,9 +1,12 @@
 import { equal } from "node:assert/strict";
+import { run } from "../harness/command.ts";
 import { CHART } from "../harness/kubernetes/helm.ts";
 import { InstalledAgent } from "../harness/kubernetes/installed_agent.ts";
 import { killWhileFrozen, type MisfortuneName } from "../harness/kubernetes/kill_while_frozen.ts";
+import { isFile } from "../harness/qemu/programs.ts";
+import { EXECUTABLE } from "../harness/running_agent.ts";
 import { addAgentImage } from "./images.ts";
-import { AGENT_NAMESPACE } from "./machine_configuration.ts";
+import { AGENT_NAMESPACE } from "./machine_patches.ts";
 import { readPhases } from "./phases.ts";
 import type { TalosCluster } from "./talos_cluster.ts";
 import { TALOS_VERSION } from "./talos_files.ts";
@@ -63,17 +66,39 @@ export class InstalledNode implements AsyncDisposable {
   }
 
   /**
+   * The node with the chart on it as `install` leaves it, which another test of this agent and this chart may have
+   * done before.
+   *
+   * @throws {Error} if the node does not come up, or the agent does not get Ready
+   */
+  static async installed(): Promise<InstalledNode> {
+    const installed = await InstalledNode.prepare();
+    try {
+      if (!await installed.#isInstalled()) await installed.install();
+      return installed;
+    } catch (error) {
+      await installed[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  /**
    * Installs the chart with its defaults, as the documentation says.
    *
+   * @param snapshot what the machine as it is then is to be called
    * @param admit has Kubernetes admit privileged pods to the chart's namespace, which is there; by default its label does
    * @returns Helm's notes
    * @throws {Error} if it does not get Ready
    */
-  async install(admit: (on: Running) => Promise<unknown> = labelNamespace): Promise<string> {
+  async install(
+    snapshot: string = INSTALLED,
+    admit: (on: Running) => Promise<unknown> = labelNamespace,
+  ): Promise<string> {
     await using resources = new AsyncDisposableStack();
     const directory = await Deno.makeTempDir({ prefix: "talos-images-" });
     resources.defer(() => Deno.remove(directory, { recursive: true }));
     await addAgentImage(this.node.registry, directory);
+    if (snapshot === INSTALLED) await Deno.writeTextFile(this.#note(), "");
     await using machine = await this.node.start();
     const on = await this.#with(machine);
     const { cluster, ask } = on;
@@ -83,13 +108,14 @@ export class InstalledNode implements AsyncDisposable {
     const { stdout } = await cluster.helm("install", ...RELEASE, "--wait", "--timeout", "8m");
     this.figures.push(["helm install to Ready", secondsSince(started)]);
     equal(JSON.stringify(await ask("guest-ping")), "{}");
-    await machine.saveSnapshot(INSTALLED);
+    await machine.saveSnapshot(snapshot);
+    if (snapshot === INSTALLED) await Deno.writeTextFile(this.#note(), await installedKey());
     return stdout;
   }
 
   /** Continues from there, once more, and waits until the pod is Ready. */
-  async start(): Promise<Running & AsyncDisposable> {
-    const machine = await this.node.start(INSTALLED);
+  async start(snapshot: string = INSTALLED): Promise<Running & AsyncDisposable> {
+    const machine = await this.node.start(snapshot);
     const on = await this.#with(machine);
     // The clock of the machine goes on from the snapshot's time, and its lease ran out meanwhile.
     await on.agent.until("the pod is Ready", ({ ready }) => ready);
@@ -144,6 +170,16 @@ export class InstalledNode implements AsyncDisposable {
     await this.node[Symbol.asyncDispose]();
   }
 
+  /** Says what is installed in the snapshot. */
+  #note(): string {
+    return `${this.node.cache}/${INSTALLED}`;
+  }
+
+  async #isInstalled(): Promise<boolean> {
+    const note = this.#note();
+    return await isFile(note) && await Deno.readTextFile(note) === await installedKey();
+  }
+
   async #with(machine: TalosMachine): Promise<Running> {
     const cluster = await this.node.cluster(machine);
     const ask = async (command: string, args?: Record<string, unknown>): Promise<unknown> => {
@@ -169,6 +205,12 @@ export async function endMachine(
   await client.request("guest-shutdown", { mode });
   const { data } = await machine.qmp.waitEvent("SHUTDOWN", { timeoutMs: POWER_TIMEOUT_MS });
   return data;
+}
+
+/** Of everything that is installed. */
+async function installedKey(): Promise<string> {
+  const files = (await run("find", CHART, "-type", "f")).trim().split("\n").sort();
+  return await run("sha256sum", EXECUTABLE, ...files);
 }
 
 async function labelNamespace({ cluster }: Running): Promise<void> {

@@ -2,14 +2,14 @@ import { run } from "../harness/command.ts";
 import { sharedLibraries } from "../harness/qemu/architecture.ts";
 import { type Kernel, readModules } from "../harness/qemu/kernel.ts";
 import { findProgram } from "../harness/qemu/programs.ts";
-import { TALOS_FILES, TALOS_VERSION } from "./talos_files.ts";
+import { findTalosProgram, TALOS_FILES, TALOS_VERSION } from "./talos_files.ts";
 
 /** The directories that Talos has, or mounts something on. */
 const DIRECTORIES = [
   ..."usr/bin usr/lib/udev/rules.d usr/lib/systemd/network usr/lib/modules usr/lib/firmware".split(
     " ",
   ),
-  ..."usr/etc usr/share/zoneinfo/Etc usr/share/spdx usr/share/xfsprogs/mkfs usr/libexec/kubernetes"
+  ..."usr/etc usr/share/cni usr/share/zoneinfo/Etc usr/share/spdx usr/share/xfsprogs/mkfs usr/libexec/kubernetes"
     .split(
       " ",
     ),
@@ -37,7 +37,9 @@ const LINKS: Readonly<Record<string, string>> = {
   "etc/pki": "/etc/ssl",
   "usr/bin/systemd-udevd": "udevadm",
   ...Object.fromEntries(
-    ["poweroff", "shutdown", "reboot", "dashboard"].map((name) => [`usr/bin/${name}`, "init"]),
+    // From 1.14 on the last one, in which Kubernetes runs apart from Talos.
+    ["poweroff", "shutdown", "reboot", "dashboard", "sandboxd"]
+      .map((name) => [`usr/bin/${name}`, "init"]),
   ),
 };
 
@@ -49,7 +51,7 @@ const EMPTY_FILES = [
   ..."etc/cri/conf.d/01-registries.part etc/cri/conf.d/20-customization.part".split(" "),
   ..."etc/cri/conf.d/base-spec.json etc/ssl/certs/ca-certificates.crt".split(" "),
   ..."etc/selinux/targeted/contexts/files/file_contexts etc/iscsi/initiatorname.iscsi".split(" "),
-  ..."etc/nvme/hostid etc/nvme/hostnqn".split(" "),
+  ..."etc/nvme/hostid etc/nvme/hostnqn usr/lib/udev/hwdb.bin".split(" "),
 ];
 
 /** Talos' own files, by where they go. */
@@ -66,13 +68,14 @@ const FILES: Readonly<Record<string, string>> = {
 
 /** Programs that are static or bring their libraries, by their name on this machine. */
 const PROGRAMS: Readonly<Record<string, string>> = {
-  "machined": "usr/bin/init",
   "containerd": "usr/bin/containerd",
   "containerd-shim-runc-v2": "usr/bin/containerd-shim-runc-v2",
   "runc": "usr/bin/runc",
   "udevadm": "usr/bin/udevadm",
   "kmod": "usr/bin/modprobe",
   "lvm": "usr/bin/lvm",
+  "dmsetup": "usr/bin/dmsetup",
+  "cryptsetup": "usr/bin/cryptsetup",
   "mkfs.xfs": "usr/bin/mkfs.xfs",
   "mkfs.ext4": "usr/bin/mkfs.ext4",
   "xfs_growfs": "usr/bin/xfs_growfs",
@@ -82,6 +85,9 @@ const PROGRAMS: Readonly<Record<string, string>> = {
   "cni-host-local": "opt/cni/bin/host-local",
   "cni-loopback": "opt/cni/bin/loopback",
 };
+
+/** What cryptsetup loads when one of its threads ends. */
+const THREAD_LIBRARY = "/lib/x86_64-linux-gnu/libgcc_s.so.1";
 
 const OS_RELEASE = `NAME="Talos"
 ID=talos
@@ -93,9 +99,14 @@ PRETTY_NAME="Talos (${TALOS_VERSION})"
 const UDEV_RULES = [
   ..."50-udev-default 60-block 60-persistent-storage 60-serial 75-net-description".split(" "),
   ..."80-drivers 80-net-setup-link".split(" "),
+  // Who makes a device by the device mapper waits for them.
+  ..."55-dm 60-persistent-storage-dm 95-dm-notify".split(" "),
 ];
 
-/** What a network plugin that is installed would leave there; without ipMasq it needs no iptables. */
+/** Where containerd is to look for the next; on /etc/cni Talos mounts an empty one from 1.14 on. */
+const NETWORK_DIRECTORY = "usr/share/cni";
+
+/** What a network plugin that is installed would configure; without ipMasq it needs no iptables. */
 const NETWORK = {
   cniVersion: "1.0.0",
   name: "bridge",
@@ -127,9 +138,10 @@ const MODULES = [
     " ",
   ),
   ..."nft_reject_inet nft_compat xt_comment xt_conntrack xt_mark xt_addrtype xt_nat".split(" "),
-  ..."iptable_nat iptable_filter dummy tun inet_diag tcp_diag unix_diag udp_diag dm_crypt".split(
+  ..."iptable_nat iptable_filter dummy tun inet_diag tcp_diag unix_diag udp_diag".split(
     " ",
   ),
+  ..."dm_crypt xts aesni_intel algif_skcipher".split(" "),
 ];
 
 /**
@@ -147,6 +159,8 @@ export async function makeRootFileSystem(tree: string, kernel: Kernel): Promise<
   for (const [source, path] of Object.entries(FILES)) {
     await Deno.copyFile(`${TALOS_FILES}/${source}`, `${tree}/${path}`);
   }
+  await copyProgram(await findTalosProgram("machined"), tree, "usr/bin/init");
+  await run("install", "-m", "755", THREAD_LIBRARY, `${tree}/usr/lib/`);
   for (const [name, path] of Object.entries(PROGRAMS)) {
     await copyProgram(await findProgram(name, "talos"), tree, path);
   }
@@ -158,7 +172,13 @@ export async function makeRootFileSystem(tree: string, kernel: Kernel): Promise<
   await write("etc/passwd", "root:x:0:0:root:/:/sbin/nologin\n");
   await write("etc/group", "root:x:0:\ntty:x:5:\ndisk:x:6:\nkmem:x:9:\n");
   await write("etc/os-release", OS_RELEASE);
-  await write("etc/cni/net.d/10-bridge.conflist", JSON.stringify(NETWORK));
+  await write(`${NETWORK_DIRECTORY}/10-bridge.conflist`, JSON.stringify(NETWORK));
+  const plugin = '[plugins."io.containerd.cri.v1.runtime".cni]';
+  await Deno.writeTextFile(
+    `${tree}/etc/cri/conf.d/00-base.part`,
+    `\n${plugin}\n  conf_dir = "/${NETWORK_DIRECTORY}"\n`,
+    { append: true },
+  );
   // By the name that Talos asks for, without what Debian's mkfs.xfs does not know.
   const options = await Deno.readTextFile("/usr/share/xfsprogs/mkfs/lts_6.1.conf");
   await write("usr/share/xfsprogs/mkfs/lts_6.18.conf", options.replace(/^.*nrext64.*\n/gm, ""));

@@ -4,6 +4,7 @@ import { findControlPlaneProgram } from "../harness/kubernetes/control_plane.ts"
 import { findProgram } from "../harness/qemu/programs.ts";
 import { until } from "../harness/until.ts";
 import { NODE_ADDRESS } from "./machine_configuration.ts";
+import { findTalosProgram } from "./talos_files.ts";
 import type { TalosMachine } from "./talos_machine.ts";
 
 /** One of Talos' own commands may hang while the node comes up or goes down. */
@@ -25,7 +26,7 @@ export class TalosCluster {
 
   /** Runs talosctl on the node, however it ends; no end within 20 seconds is a failure. */
   async talosctl(...args: readonly string[]): Promise<CommandResult> {
-    const program = Deno.env.get("TALOSCTL") ?? await findProgram("talosctl", "talos");
+    const program = await findTalosProgram("talosctl");
     const all = [
       ...["--talosconfig", `${this.#directory}/talosconfig`, "--nodes", NODE_ADDRESS],
       ...["--endpoints", `127.0.0.1:${this.#machine.apidPort}`, ...args],

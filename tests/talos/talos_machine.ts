@@ -4,7 +4,7 @@ import { GuestAgentClient } from "../harness/qemu/guest_agent_client.ts";
 import { findProgram } from "../harness/qemu/programs.ts";
 import { QmpClient } from "../harness/qemu/qmp.ts";
 import type { TimeoutOptions } from "../harness/unix_stream.ts";
-import { REGISTRY_ADDRESS } from "./machine_configuration.ts";
+import { REGISTRY_ADDRESS } from "./machine_patches.ts";
 
 /** What a machine with Talos is made of, and where its files lie. */
 export interface TalosMachineOptions {
@@ -39,7 +39,15 @@ const KERNEL_OPTIONS = [
   // A clock that is found to be unstable has the kernel's code changed, which the emulation of a second processor
   // does not always survive.
   ..."tsc=reliable no_timer_check random.trust_cpu=on".split(" "),
+  // Nor does it survive that the clock is found to be stable, a second and a half after the start: the initramfs
+  // starts the second processor then.
+  "maxcpus=1",
 ];
+
+/** What QEMU calls the port that the agent answers on, in its events. */
+export const AGENT_PORT = "agent-port";
+
+const MACHINE_UUID = "5e2c8a17-94d6-4f3b-b0e1-7d6a39c85f24";
 
 const SNAPSHOT = { timeoutMs: 120_000 };
 
@@ -177,7 +185,8 @@ function qemuArguments(
     ...["-nodefaults", "-no-user-config", "-display", "none"],
     // So that its end is seen, and told from another one.
     ...["-action", "reboot=shutdown,shutdown=pause"],
-    ...["-smbios", "type=1,manufacturer=QEMU,product=talos"],
+    // Talos makes the key of an encrypted volume of the UUID.
+    ...["-smbios", `type=1,manufacturer=QEMU,product=talos,uuid=${MACHINE_UUID}`],
     ...["-kernel", options.kernelImage, "-initrd", options.initramfs],
     ...["-append", append.join(" ")],
     ...["-chardev", `file,path=${directory}/console.log,id=console`, "-serial", "chardev:console"],
@@ -200,6 +209,7 @@ function qemuArguments(
 function agentPort(directory: string): string[] {
   return [
     ...["-chardev", `socket,path=${directory}/agent.sock,server=on,wait=off,id=agent`],
-    ...["-device", "virtserialport,bus=serial0.0,nr=1,chardev=agent,name=org.qemu.guest_agent.0"],
+    "-device",
+    "virtserialport,bus=serial0.0,nr=1,chardev=agent,name=org.qemu.guest_agent.0,id=" + AGENT_PORT,
   ];
 }

@@ -9,10 +9,10 @@ import { writeMachineConfiguration } from "./machine_configuration.ts";
 import { Registry } from "./registry.ts";
 import { makeDataDisk, makeSystemDisk } from "./system_disk.ts";
 import { MachinePanic, TalosCluster } from "./talos_cluster.ts";
-import { findTalosKernel, TALOS_FILES } from "./talos_files.ts";
+import { findTalosKernel, findTalosProgram, TALOS_FILES, TALOS_VERSION } from "./talos_files.ts";
 import { TalosMachine } from "./talos_machine.ts";
 
-const CACHE = `${PROJECT}/.cache/talos`;
+const CACHE = `${PROJECT}/.cache/talos/${TALOS_VERSION}`;
 /** The node is Ready in it, and nothing is installed. */
 const READY = "ready";
 /** An empty file in the cache, once all others are there. */
@@ -22,13 +22,15 @@ const BOOTS = 3;
 
 /** What goes into the machine besides the files of this directory that say how. */
 const PROGRAMS = [
-  ..."machined talos-init talosctl pause cni-bridge cni-host-local cni-loopback".split(" "),
-  ..."containerd containerd-shim-runc-v2 kubelet runc lvm udevadm busybox".split(" "),
+  ..."pause cni-bridge cni-host-local cni-loopback containerd containerd-shim-runc-v2".split(" "),
+  ..."kubelet runc lvm dmsetup cryptsetup udevadm busybox".split(" "),
 ];
+const TALOS_PROGRAMS = ["machined", "talos-init", "talosctl"] as const;
 const CONTROL_PLANE = ["etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler"];
 /** How the machine and the cluster on it are made; `talos_cluster` alone changes nothing of it. */
 const SOURCES = [
-  ..."images initramfs machine_configuration root_file_system system_disk talos_machine".split(" "),
+  ..."images initramfs machine_configuration machine_patches root_file_system".split(" "),
+  ..."system_disk talos_machine".split(" "),
 ];
 
 /** By which commands run on the node, also while a file system is frozen, in all of its namespaces that matter. */
@@ -63,7 +65,8 @@ const SHELL = {
 export class TalosNode implements AsyncDisposable {
   /** What the machine pulls from. */
   readonly registry: Registry;
-  readonly #cache: string;
+  /** The directory where it is kept from one run to the next. */
+  readonly cache: string;
   readonly #directory: string;
   readonly #resources: AsyncDisposableStack;
 
@@ -73,7 +76,7 @@ export class TalosNode implements AsyncDisposable {
     registry: Registry,
     resources: AsyncDisposableStack,
   ) {
-    this.#cache = cache;
+    this.cache = cache;
     this.#directory = directory;
     this.registry = registry;
     this.#resources = resources;
@@ -119,7 +122,7 @@ export class TalosNode implements AsyncDisposable {
   ): Promise<TalosMachine> {
     const directory = await Deno.makeTempDir({ dir: this.#directory });
     const initramfs = `${directory}/initramfs`;
-    await extend(`${this.#cache}/initramfs`, initramfs, directory);
+    await extend(`${this.cache}/initramfs`, initramfs, directory);
     const disk = `${directory}/disk.qcow2`;
     await makeDataDisk(disk);
     return await TalosMachine.start({
@@ -140,15 +143,18 @@ export class TalosNode implements AsyncDisposable {
   ): Promise<TalosMachine> {
     const directory = await Deno.makeTempDir({ dir: this.#directory });
     const initramfs = `${directory}/initramfs`;
-    await extend(`${this.#cache}/initramfs`, initramfs, directory);
+    await extend(`${this.cache}/initramfs`, initramfs, directory);
     const disks: string[] = [];
     for (const name of ["disk", "data"]) {
       const path = `${directory}/${name}.qcow2`;
-      const base = ["-F", "qcow2", "-b", `${this.#cache}/${name}.qcow2`];
+      const original = `${this.cache}/${name}.qcow2`;
+      // What the last machine did to it would be there.
+      await run("qemu-img", "snapshot", "-a", READY, original);
+      const base = ["-F", "qcow2", "-b", original];
       await run("qemu-img", "create", "-q", "-f", "qcow2", ...base, path);
       disks.push(path);
     }
-    const configuration = await Deno.readTextFile(`${this.#cache}/controlplane.yaml`);
+    const configuration = await Deno.readTextFile(`${this.cache}/controlplane.yaml`);
     this.registry.addFile("controlplane.yaml", configuration);
     return await TalosMachine.start({
       ...{ directory, initramfs, disks, registryPort: this.registry.port },
@@ -158,7 +164,7 @@ export class TalosNode implements AsyncDisposable {
 
   /** What can be asked of the cluster on such a machine. */
   async cluster(machine: TalosMachine): Promise<TalosCluster> {
-    const cluster = new TalosCluster(this.#cache, machine);
+    const cluster = new TalosCluster(this.cache, machine);
     await cluster.usePorts();
     return cluster;
   }
@@ -173,8 +179,8 @@ export class TalosNode implements AsyncDisposable {
     return await TalosMachine.start({
       directory,
       kernelImage: kernel.image,
-      initramfs: `${this.#cache}/initramfs`,
-      disks: [`${this.#cache}/disk.qcow2`, `${this.#cache}/data.qcow2`],
+      initramfs: `${this.cache}/initramfs`,
+      disks: [`${this.cache}/disk.qcow2`, `${this.cache}/data.qcow2`],
       registryPort: this.registry.port,
       snapshot,
     });
@@ -185,31 +191,33 @@ export class TalosNode implements AsyncDisposable {
     await Deno.remove(CACHE, { recursive: true }).catch((error) => {
       if (!(error instanceof Deno.errors.NotFound)) throw error;
     });
-    await Deno.mkdir(this.#cache, { recursive: true });
+    await Deno.mkdir(this.cache, { recursive: true });
     const kernel = await findTalosKernel();
-    await writeTalosInitramfs(`${this.#cache}/initramfs`, this.#directory, kernel);
-    await writeMachineConfiguration(this.#cache);
+    await writeTalosInitramfs(`${this.cache}/initramfs`, this.#directory, kernel);
+    await writeMachineConfiguration(this.cache);
     const images = `${this.#directory}/images`;
     await Deno.mkdir(images);
     await addNodeImages(this.registry, images);
     await Deno.remove(images, { recursive: true });
     const store = `${this.#directory}/containerd`;
     await makeNodeStore(store, this.#directory, this.registry);
-    const configuration = await Deno.readTextFile(`${this.#cache}/controlplane.yaml`);
+    const configuration = await Deno.readTextFile(`${this.cache}/controlplane.yaml`);
     this.registry.addFile("controlplane.yaml", configuration);
     say("the machine and its images are made");
     for (let boot = 1;; boot++) {
-      await makeSystemDisk(`${this.#cache}/disk.qcow2`, store);
-      await makeDataDisk(`${this.#cache}/data.qcow2`);
+      await makeSystemDisk(`${this.cache}/disk.qcow2`, store);
+      await makeDataDisk(`${this.cache}/data.qcow2`);
       await using machine = await this.#start(undefined);
-      const cluster = new TalosCluster(this.#cache, machine);
+      const cluster = new TalosCluster(this.cache, machine);
       try {
         await cluster.bootstrap(say);
         await cluster.kubectl(["apply", "--filename=-"], JSON.stringify(SHELL));
         await machine.waitForShell(300_000);
         say("the shell on it has started");
+        // Who boots from its disks has no more than is on them.
+        await machine.run("sync", { timeoutMs: 60_000 });
         await machine.saveSnapshot(READY);
-        await Deno.writeTextFile(`${this.#cache}/${COMPLETE}`, "");
+        await Deno.writeTextFile(`${this.cache}/${COMPLETE}`, "");
         say("the snapshot is saved");
         return;
       } catch (error) {
@@ -231,6 +239,7 @@ async function cacheKey(): Promise<string> {
     `${PROJECT}/tests/harness/qemu/rootfs/bin/control-shell`,
     ...SOURCES.map((name) => `${PROJECT}/tests/talos/${name}.ts`),
   ];
+  for (const name of TALOS_PROGRAMS) paths.push(await findTalosProgram(name));
   for (const name of PROGRAMS) paths.push(await findProgram(name, "talos"));
   for (const name of CONTROL_PLANE) paths.push(await findControlPlaneProgram(name));
   for (const line of (await run("sha256sum", ...paths)).split("\n")) hash.update(line.slice(0, 64));

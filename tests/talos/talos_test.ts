@@ -2,7 +2,8 @@ import { deepEqual, doesNotMatch, equal, match, ok } from "node:assert/strict";
 import { until } from "../harness/until.ts";
 import { addExtension } from "./extension.ts";
 import { InstalledNode, secondsSince, SLOW } from "./installed_node.ts";
-import { AGENT_NAMESPACE, NODE_ADDRESS } from "./machine_configuration.ts";
+import { NODE_ADDRESS } from "./machine_configuration.ts";
+import { AGENT_NAMESPACE } from "./machine_patches.ts";
 import { TALOS_VERSION } from "./talos_files.ts";
 
 const MIB = 1024 * 1024;
