@@ -1,12 +1,16 @@
-import { deepEqual, equal, match, rejects } from "node:assert/strict";
+import { deepEqual, equal, match, ok, rejects } from "node:assert/strict";
 import { succeeded } from "../harness/command.ts";
 import { TemporaryDirectory } from "../harness/temporary_directory.ts";
-import { InstalledNode, type Running } from "./installed_node.ts";
-import { AGENT_NAMESPACE } from "./machine_configuration.ts";
+import { until } from "../harness/until.ts";
+import { InstalledNode, type Running, secondsSince } from "./installed_node.ts";
+import { NODE_ADDRESS } from "./machine_configuration.ts";
+import { AGENT_NAMESPACE } from "./machine_patches.ts";
 
 /** The agent's configuration in its container. */
 const CONFIG = "/etc/qemu-guest-agent-talos/qga.yaml";
 const SECRET = "mine";
+/** In seconds. */
+const HOUR = 3600;
 
 /** Changes values of the chart, and waits until the agent runs with them. */
 async function upgrade({ cluster, agent }: Running, ...values: string[]): Promise<void> {
@@ -31,9 +35,22 @@ async function check({ cluster }: Running): Promise<string> {
   return stdout;
 }
 
+/** When the credentials end that the agent has read last, in seconds since the epoch. */
+async function expiry({ machine }: Running): Promise<number> {
+  const url = `http://${NODE_ADDRESS}:9777/metrics`;
+  const { stdout } = await machine.run(`wget -q -O - ${url}`, { timeoutMs: 60_000 });
+  const name = "qga_talos_credentials_expiry_timestamp_seconds";
+  return Number(new RegExp(`^${name} (\\S+)$`, "m").exec(stdout)?.[1]);
+}
+
+/** Sets the machine's clock forward, as when a virtual machine continues that was paused. */
+async function letTimePass({ machine }: Running, seconds: number): Promise<number> {
+  const { stdout } = await machine.run(`date -s @$(($(date +%s) + ${seconds})) >&2; date +%s`);
+  return Number(stdout);
+}
+
 Deno.test("how the agent gets its credentials on Talos", async (test) => {
-  await using installed = await InstalledNode.prepare();
-  if (!await test.step("installed", async () => void await installed.install())) return;
+  await using installed = await InstalledNode.installed();
 
   await test.step("none: no power commands, and all else", async () => {
     await using on = await installed.start();
@@ -41,6 +58,31 @@ Deno.test("how the agent gets its credentials on Talos", async (test) => {
     await rejects(on.ask("guest-shutdown"), /guest-shutdown has been disabled|set --talosconfig/);
     const fileSystems = await on.ask("guest-get-fsinfo") as { mountpoint: string }[];
     deepEqual(fileSystems.map(({ mountpoint }) => mountpoint).sort(), ["/", "/var"]);
+  });
+
+  await test.step("those of a ServiceAccount, which Talos has renewed", async () => {
+    const what = "guest-shutdown after the first certificate's end";
+    const { data } = await installed.end(what, "powerdown", async (on) => {
+      const first = await expiry(on);
+      // Talos renews them an hour before their end, which is after six.
+      const renewing = await letTimePass(on, 5 * HOUR + 600);
+      ok(renewing < first);
+      const started = performance.now();
+      const second = await until(
+        "the agent has read the renewed ones",
+        async () => {
+          const seconds = await expiry(on);
+          return seconds > first ? seconds : undefined;
+        },
+        300_000,
+        5_000,
+      );
+      installed.figures.push(["renewed credentials, read after", secondsSince(started)]);
+      ok(second >= renewing + 6 * HOUR - 600 && second <= renewing + 7 * HOUR);
+      ok(await letTimePass(on, HOUR) > first);
+      await on.agent.until("the pod is Ready", ({ ready }) => ready);
+    });
+    deepEqual(data, { guest: true, reason: "guest-shutdown" });
   });
 
   await test.step("a Secret with a talosconfig by talosctl config new", async () => {

@@ -7,14 +7,14 @@ import type { TalosCluster } from "./talos_cluster.ts";
 const POWERED_OFF = { guest: true, reason: "guest-shutdown" };
 
 Deno.test("how the agent and its machine end on Talos", async (test) => {
-  await using installed = await InstalledNode.prepare();
-  if (!await test.step("installed", async () => void await installed.install())) return;
+  await using installed = await InstalledNode.installed();
 
   await test.step("while everything is frozen", async (test) => {
     await using on = await installed.start();
     await installed.killWhileFrozen(test, on, [
       "the agent out of memory",
       "kill -9 of the guard, then of the agent",
+      "the agent stopped past its deadline",
     ]);
   });
 

@@ -1,5 +1,5 @@
-import { deepEqual, equal, match } from "node:assert/strict";
-import { succeeded } from "../harness/command.ts";
+import { deepEqual, equal, match, ok, rejects } from "node:assert/strict";
+import { frozenAfter } from "../harness/kubernetes/kill_while_frozen.ts";
 import { until } from "../harness/until.ts";
 import { addExtension } from "./extension.ts";
 import { endMachine, InstalledNode, secondsSince, SLOW } from "./installed_node.ts";
@@ -48,16 +48,37 @@ Deno.test("as a system extension of a node with a configuration", async (test) =
   });
 
   await test.step("the host name is the node's", async () => {
-    const { stdout } = succeeded(
-      "talosctl get hostname",
-      await cluster.talosctl("get", "hostname", "--output=jsonpath={.spec.hostname}"),
+    const name = await until(
+      "Talos says it",
+      async () => {
+        const { stdout } = await cluster.talosctl(
+          ...["get", "hostname", "--output=jsonpath={.spec.hostname}"],
+        );
+        return stdout.trim() || undefined;
+      },
+      120_000,
+      1_000,
     );
-    deepEqual(await ask("guest-get-host-name"), { "host-name": stdout.trim() });
+    deepEqual(await ask("guest-get-host-name"), { "host-name": name });
   });
 
   await test.step("/var is frozen and thawed", async () => {
     equal(await ask("guest-fsfreeze-freeze"), 1);
     equal(await ask("guest-fsfreeze-thaw"), 1);
+  });
+
+  await test.step("kill -9 of the agent while /var is frozen", async () => {
+    await machine.waitForShell(600_000);
+    equal(await ask("guest-fsfreeze-freeze"), 1);
+    const kill = "kill -9 $(grep -l -e --talos-socket /proc/[0-9]*/cmdline | cut -d / -f 3)";
+    const milliseconds = await frozenAfter(machine, kill);
+    figures.push(["extension on a node, agent killed: writable again after", `${milliseconds} ms`]);
+    ok(milliseconds <= 5_000, `${milliseconds} ms`);
+    const killed = performance.now();
+    equal(await ask("guest-fsfreeze-status"), "thawed");
+    figures.push(["extension on a node: the agent is back after", secondsSince(killed)]);
+    await rejects(ask("guest-fsfreeze-thaw"), /the freeze has ended too early.*by the guard/);
+    equal(await ask("guest-fsfreeze-thaw"), 0);
   });
 
   await test.step("it takes an ExtensionServiceConfig that comes later", async () => {

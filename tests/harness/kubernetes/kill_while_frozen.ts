@@ -50,6 +50,34 @@ const LIMIT_SECONDS = 20;
 const FILE = "/var/written";
 
 /**
+ * Has somebody write to the frozen /var, and lets something happen.
+ *
+ * @param command by which it happens, of a shell on the node
+ * @param act by which it happens from outside, besides
+ * @returns for how many milliseconds after that he still had to wait
+ * @throws {Error} if /var is not frozen, or not thawed within a minute
+ */
+export async function frozenAfter(
+  guest: NodeShell,
+  command: string,
+  act: () => Promise<unknown> = () => Promise.resolve(),
+): Promise<number> {
+  await guest.run(
+    `rm -f /run/written; (echo x >${FILE} && sync ${FILE} && touch /run/written) >/dev/null 2>&1 &`,
+  );
+  assert.notEqual((await guest.run("usleep 500000; test -e /run/written")).status, 0);
+  const uptime = "$(cut -d ' ' -f 1 /proc/uptime)";
+  const watched = guest.run(
+    `begin=${uptime}; ${command}\n` +
+      `until test -e /run/written; do usleep 10000; done; echo $begin ${uptime}`,
+    { timeoutMs: 60_000 },
+  );
+  await act();
+  const [begin = NaN, end = NaN] = (await watched).stdout.trim().split(" ").map(Number);
+  return Math.round((end - begin) * 1000);
+}
+
+/**
  * Freezes everything, the disk of containerd and kubelet too, with somebody who writes there, and lets the
  * agent and its guard come to harm. Each time the writer continues, the agent comes back, and the client is
  * told.
@@ -129,21 +157,12 @@ export async function killWhileFrozen(options: KillOptions): Promise<void> {
       const [process, guard] = [await agent.process("agent"), await agent.process("guard")];
       await ask("guest-fsfreeze-thaw").catch(() => {});
       assert.equal(await ask("guest-fsfreeze-freeze"), fileSystems);
-      await guest.run(
-        `rm -f /run/written; (echo x >${FILE} && sync ${FILE} && touch /run/written) >/dev/null 2>&1 &`,
+      const variables = `agent=${process.pid}; guard=${guard.pid}; cgroup=${process.cgroup}`;
+      const milliseconds = await frozenAfter(
+        guest,
+        `${variables}; ${misfortune.command ?? ""}`,
+        misfortune.act,
       );
-      assert.notEqual((await guest.run("usleep 500000; test -e /run/written")).status, 0);
-      const uptime = "$(cut -d ' ' -f 1 /proc/uptime)";
-      const begin = Number((await guest.run(`echo ${uptime}`)).stdout);
-      const watched = guest.run(
-        `agent=${process.pid}; guard=${guard.pid}; cgroup=${process.cgroup}; ` +
-          `begin=${uptime}; ${misfortune.command ?? ""}\n` +
-          `until test -e /run/written; do usleep 10000; done; echo $begin ${uptime}`,
-        { timeoutMs: 60_000 },
-      );
-      await misfortune.act?.();
-      const [from = begin, until = NaN] = (await watched).stdout.trim().split(" ").map(Number);
-      const milliseconds = Math.round((until - from) * 1000);
       figures.push([`${misfortune.name}: writable again after`, `${milliseconds} ms`]);
       assert.ok(milliseconds <= misfortune.withinMs, `${milliseconds} ms`);
       await agent.until(

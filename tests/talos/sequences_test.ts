@@ -1,0 +1,64 @@
+import { equal, ok } from "node:assert/strict";
+import { succeeded } from "../harness/command.ts";
+import { TemporaryDirectory } from "../harness/temporary_directory.ts";
+import { addInstaller, INSTALLER_IMAGE } from "./installer.ts";
+import { InstalledNode, secondsSince } from "./installed_node.ts";
+import { readPhases } from "./phases.ts";
+import { AGENT_PORT } from "./talos_machine.ts";
+
+const END = { timeoutMs: 300_000 };
+/**
+ * For how many seconds Talos waited for the agent's container to stop, by its console: were the agent not to stop, it
+ * would be for the pod's whole grace period, a minute.
+ */
+function secondsToStop(console: string): number {
+  const at = (what: string) =>
+    Number(new RegExp(`^\\[ *([0-9.]+)\\] \\[talos\\] ${what}`, "m").exec(console)?.[1]);
+  return at("stopped container \\S+:agent") - at("stopping pod \\S+/agent-");
+}
+
+Deno.test("the agent ends with what Talos does of itself", async (test) => {
+  await using installed = await InstalledNode.installed();
+  await using directory = await TemporaryDirectory.create();
+  await addInstaller(installed.node.registry, directory.path);
+
+  const end = async (what: string, args: readonly string[]): Promise<void> => {
+    await using on = await installed.start();
+    const { machine, cluster } = on;
+    const asked = performance.now();
+    const since = machine.qmp.events.length;
+    succeeded(what, await cluster.talosctl(...args));
+    await machine.qmp.waitEvent("VSERPORT_CHANGE", {
+      ...END,
+      since,
+      where: ({ data }) => data.id === AGENT_PORT && data.open === false,
+    });
+    const closed = secondsSince(asked);
+    const { data } = await machine.qmp.waitEvent("SHUTDOWN", END);
+    equal(data.reason, "guest-reset");
+    const console = await machine.console();
+    const seconds = secondsToStop(console);
+    ok(seconds < 20, `${seconds} s`);
+    const phases = readPhases(console).filter(({ seconds }) => seconds >= 1)
+      .map(({ name, seconds }) => `${name} ${seconds.toFixed(0)}`);
+    installed.figures.push([
+      what,
+      `the agent stopped in ${seconds.toFixed(1)} s, after ${closed}; all after ${
+        secondsSince(asked)
+      }: ${phases.join(", ")}`,
+    ]);
+  };
+
+  await test.step("an upgrade", async () => {
+    const options = ["--legacy", "--reboot-mode", "powercycle", "--wait=false"];
+    await end("talosctl upgrade", ["upgrade", "--image", INSTALLER_IMAGE, ...options]);
+  });
+
+  await test.step("a reset", async () => {
+    const options = ["--graceful=false", "--reboot", "--wait=false"];
+    const wiped = ["--system-labels-to-wipe", "EPHEMERAL"];
+    await end("talosctl reset", ["reset", ...options, ...wiped]);
+  });
+
+  installed.print();
+});
