@@ -26,12 +26,17 @@ export class TalosCluster {
 
   /** Runs talosctl on the node, however it ends; no end within 20 seconds is a failure. */
   async talosctl(...args: readonly string[]): Promise<CommandResult> {
+    return await this.talosctlWithin(TALOSCTL_TIMEOUT_MS, ...args);
+  }
+
+  /** The same with another time limit, in milliseconds. */
+  async talosctlWithin(timeoutMs: number, ...args: readonly string[]): Promise<CommandResult> {
     const program = await findTalosProgram("talosctl");
     const all = [
       ...["--talosconfig", `${this.#directory}/talosconfig`, "--nodes", NODE_ADDRESS],
       ...["--endpoints", `127.0.0.1:${this.#machine.apidPort}`, ...args],
     ];
-    return await this.#run(program, all, TALOSCTL_TIMEOUT_MS);
+    return await this.#run(program, all, timeoutMs);
   }
 
   /**
