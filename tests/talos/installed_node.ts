@@ -7,7 +7,7 @@ import { isFile } from "../harness/qemu/programs.ts";
 import { EXECUTABLE } from "../harness/running_agent.ts";
 import { addAgentImage } from "./images.ts";
 import { AGENT_NAMESPACE } from "./machine_patches.ts";
-import { readPhases } from "./phases.ts";
+import { listLongPhases } from "./phases.ts";
 import type { TalosCluster } from "./talos_cluster.ts";
 import { TALOS_VERSION } from "./talos_files.ts";
 import type { TalosMachine } from "./talos_machine.ts";
@@ -137,9 +137,7 @@ export class InstalledNode implements AsyncDisposable {
     const started = performance.now();
     const data = await endMachine(on.machine, mode);
     const console = await on.machine.console();
-    const phases = readPhases(console).filter(({ seconds }) => seconds >= 1)
-      .map(({ name, seconds }) => `${name} ${seconds.toFixed(0)}`);
-    this.figures.push([what, `${secondsSince(started)}: ${phases.join(", ")}`]);
+    this.figures.push([what, `${secondsSince(started)}: ${listLongPhases(console)}`]);
     return { data, console };
   }
 

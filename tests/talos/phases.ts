@@ -29,3 +29,11 @@ function toSeconds(duration: string): number {
   const scale = duration.endsWith("µs") ? 1e-6 : duration.endsWith("ms") ? 1e-3 : 1;
   return Number.parseFloat(duration) * scale;
 }
+
+/** Those that took a second or more, such as `drain 2, cleanup 45`, in seconds. */
+export function listLongPhases(console: string): string {
+  return readPhases(console)
+    .filter(({ seconds }) => seconds >= 1)
+    .map(({ name, seconds }) => `${name} ${seconds.toFixed(0)}`)
+    .join(", ");
+}

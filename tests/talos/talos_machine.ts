@@ -112,10 +112,11 @@ export class TalosMachine implements AsyncDisposable {
     });
     const connecting = new AbortController();
     ended.then((error) => connecting.abort(error));
-    const { signal } = connecting;
-    const qmp = resources.use(await QmpClient.connect(`${directory}/qmp.sock`, { signal }));
+    // QEMU answers when it has read the snapshot, which takes a busy disk its time.
+    const waiting = { signal: connecting.signal, ...SNAPSHOT };
+    const qmp = resources.use(await QmpClient.connect(`${directory}/qmp.sock`, waiting));
     const control = resources.use(
-      await ControlShell.connect(`${directory}/control.sock`, { signal }),
+      await ControlShell.connect(`${directory}/control.sock`, waiting),
     );
     return new TalosMachine({
       resources: resources.move(),
