@@ -51,6 +51,7 @@ const TALOSCTL_PROGRAM = {
   name: "talosctl",
   remedy: "a release of Talos, 1.13 or newer, has it; put it on PATH, or set TALOSCTL to it",
 };
+/** How to get what bootstrap does not build. */
 const builtStatic = ([name = "", how]: readonly string[]) => ({
   name,
   remedy: `${how} with CGO_ENABLED=0; put it on PATH`,
@@ -72,6 +73,7 @@ const TALOS_PROGRAMS = [
   ...TALOS_NODE_PROGRAMS,
 ];
 const TALOS_PARTS = ["vm", "talos", "control-plane", "helm", "node", "compile", "image"];
+/** Where a test of Talos is, by what its file is called. */
 const talosTest = (name: string) => `tests/talos/${name}_test.ts`;
 const DEVICE_PLUGIN_PROGRAM = {
   name: "generic-device-plugin",
@@ -178,7 +180,7 @@ const LIST: readonly Suite[] = [
     parts: [...TALOS_PARTS, "newer-talos"],
     programs: TALOS_NODE_PROGRAMS,
     optional: true,
-    onRequest: "it takes a quarter of an hour, and builds the newer Talos before: " +
+    onRequest: "it takes six minutes, and before them Go builds the newer Talos: " +
       "scripts/test compile 'newer talos'",
     command: ["env", "TALOS=newer", "deno", ...LOUD_TEST, "tests/talos/talos_test.ts"],
     report: /^on Talos[^]*?(?=^-)/gm,

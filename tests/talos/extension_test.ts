@@ -1,5 +1,5 @@
 import { deepEqual, equal, match, ok, rejects } from "node:assert/strict";
-import { frozenAfter } from "../harness/kubernetes/kill_while_frozen.ts";
+import { timeFrozenAfter } from "../harness/kubernetes/kill_while_frozen.ts";
 import { until } from "../harness/until.ts";
 import { addExtension } from "./extension.ts";
 import { endMachine, InstalledNode, secondsSince, SLOW } from "./installed_node.ts";
@@ -71,7 +71,7 @@ Deno.test("as a system extension of a node with a configuration", async (test) =
     await machine.waitForShell(600_000);
     equal(await ask("guest-fsfreeze-freeze"), 1);
     const kill = "kill -9 $(grep -l -e --talos-socket /proc/[0-9]*/cmdline | cut -d / -f 3)";
-    const milliseconds = await frozenAfter(machine, kill);
+    const milliseconds = await timeFrozenAfter(machine, kill);
     figures.push(["extension on a node, agent killed: writable again after", `${milliseconds} ms`]);
     ok(milliseconds <= 5_000, `${milliseconds} ms`);
     const killed = performance.now();

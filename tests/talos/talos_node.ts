@@ -187,7 +187,7 @@ export class TalosNode implements AsyncDisposable {
   }
 
   async #boot(say: (what: string) => void): Promise<void> {
-    // What another version has left takes gigabytes.
+    // A node that was made of other parts takes gigabytes.
     await Deno.remove(CACHE, { recursive: true }).catch((error) => {
       if (!(error instanceof Deno.errors.NotFound)) throw error;
     });

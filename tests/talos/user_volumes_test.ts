@@ -36,9 +36,8 @@ Deno.test("volumes that Talos gets while the agent runs", async (test) => {
   await using installed = await InstalledNode.installed();
   await using on = await installed.start();
   const { ask, cluster } = on;
-  const volumes = [
-    ...["/var xfs", "/var/mnt/first xfs", "/var/mnt/sealed xfs", "/var/mnt/second ext4"],
-  ];
+  const volumes = ["/var xfs"]
+    .concat(["/var/mnt/first xfs", "/var/mnt/sealed xfs", "/var/mnt/second ext4"]);
 
   await test.step("are there, on their disk", async () => {
     await cluster.patchConfiguration(

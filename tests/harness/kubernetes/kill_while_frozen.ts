@@ -52,12 +52,12 @@ const FILE = "/var/written";
 /**
  * Has somebody write to the frozen /var, and lets something happen.
  *
- * @param command by which it happens, of a shell on the node
- * @param act by which it happens from outside, besides
- * @returns for how many milliseconds after that he still had to wait
+ * @param command of a shell on the node, by which it happens; the time begins with it
+ * @param act what is done from outside besides
+ * @returns for how many milliseconds he still had to wait
  * @throws {Error} if /var is not frozen, or not thawed within a minute
  */
-export async function frozenAfter(
+export async function timeFrozenAfter(
   guest: NodeShell,
   command: string,
   act: () => Promise<unknown> = () => Promise.resolve(),
@@ -158,7 +158,7 @@ export async function killWhileFrozen(options: KillOptions): Promise<void> {
       await ask("guest-fsfreeze-thaw").catch(() => {});
       assert.equal(await ask("guest-fsfreeze-freeze"), fileSystems);
       const variables = `agent=${process.pid}; guard=${guard.pid}; cgroup=${process.cgroup}`;
-      const milliseconds = await frozenAfter(
+      const milliseconds = await timeFrozenAfter(
         guest,
         `${variables}; ${misfortune.command ?? ""}`,
         misfortune.act,
