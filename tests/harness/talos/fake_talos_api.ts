@@ -158,7 +158,8 @@ class FakeApi {
   readonly #print: (line: FakeTalosApiLine) => void;
   readonly #methods: Readonly<Record<string, Method>>;
   readonly #sequences: Sequences;
-  readonly #sockets = new Set<Socket>();
+  /** A session does not let its own socket be touched. */
+  readonly #sockets = new Map<http2.Http2Session, Socket>();
   #server: http2.Http2SecureServer | http2.Http2Server | undefined;
   #port = 0;
   #script: FaultScript = { fault: "none" };
@@ -186,14 +187,16 @@ class FakeApi {
     server.on("session", (next) => session = next);
     server.on("sessionError", () => {});
     server.on(path === undefined ? "secureConnection" : "connection", (socket: Socket) => {
-      this.#sockets.add(socket);
-      socket.on("close", () => this.#sockets.delete(socket));
       // A client that goes away is what some tests are about.
       socket.on("error", () => {});
-      // Its session has just been made. A client says goodbye before it closes the connection. Deno's
-      // answer to that, a goodbye of its own, ends the whole process now and then, by an assertion in
-      // its HTTP/2 library.
-      if (session !== undefined) session.close = () => void socket.destroy();
+      // Its session has just been made.
+      const itsSession = session;
+      if (itsSession === undefined) return;
+      this.#sockets.set(itsSession, socket);
+      socket.on("close", () => this.#sockets.delete(itsSession));
+      // A client says goodbye before it closes the connection. Deno's answer to that, a goodbye of its
+      // own, ends the whole process now and then, by an assertion in its HTTP/2 library.
+      itsSession.close = () => void socket.destroy();
     });
     server.on("stream", (stream, headers) => {
       stream.on("error", () => {});
@@ -229,13 +232,8 @@ class FakeApi {
     const server = this.#server;
     if (server === undefined) return;
     const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-    this.#cut();
+    for (const socket of this.#sockets.values()) socket.destroy();
     await closed;
-  }
-
-  /** Cuts all connections: a session does not let its own socket be touched. */
-  #cut(): void {
-    for (const socket of this.#sockets) socket.destroy();
   }
 
   #nextFault(method: string): FaultScript {
@@ -272,6 +270,8 @@ class FakeApi {
     this.#print({ event: "call", method: name, request, time, roles, allowed });
     if (!allowed) return trailersOnly(stream, 7, "not authorized");
 
+    // Not the others: a call that is made meanwhile is not what the fault is scripted for.
+    const cut = () => void this.#sockets.get(session)?.destroy();
     const fault = this.#nextFault(name);
     switch (fault.fault) {
       case "never":
@@ -285,16 +285,16 @@ class FakeApi {
         }
         return succeed(stream, new Uint8Array(), fault.code, fault.message);
       case "cut": {
-        if (fault.after === "request") return void this.#cut();
+        if (fault.after === "request") return cut();
         stream.respond({ ":status": 200, "content-type": "application/grpc" });
         const whole = frame(method.answer(undefined, request));
         if (fault.after === "half") stream.write(whole.subarray(0, 9));
-        setTimeout(() => this.#cut(), 50);
+        setTimeout(cut, 50);
         return;
       }
       case "goaway":
         session.goaway(fault.code);
-        setTimeout(() => this.#cut(), 50);
+        setTimeout(cut, 50);
         return;
       case "reset":
         return stream.close(fault.code);
