@@ -15,6 +15,7 @@ Deno.test("how the agent and its machine end on Talos", async (test) => {
       "the agent out of memory",
       "kill -9 of the guard, then of the agent",
       "the agent stopped past its deadline",
+      "the pod deleted",
     ]);
   });
 
