@@ -4,7 +4,7 @@ import { findControlPlaneProgram } from "../harness/kubernetes/control_plane.ts"
 import { findProgram } from "../harness/qemu/programs.ts";
 import { PROJECT } from "../harness/project.ts";
 import type { Registry } from "./registry.ts";
-import { IS_NEWER_TALOS } from "./talos_files.ts";
+import { ETCD_TAG, KUBERNETES_VERSION } from "./talos_version.ts";
 
 /** What the shell on the node is called as an image. */
 export const SHELL_IMAGE = "registry.example.com/shell:1";
@@ -12,13 +12,13 @@ export const SHELL_IMAGE = "registry.example.com/shell:1";
 /** What each pod of the node has for its namespaces, and nothing else runs in a pod that only is there. */
 export const PAUSE_IMAGE = "registry.k8s.io/pause:3.10.1";
 
-/** By the names that Talos has for Kubernetes 1.36, in the namespaces of containerd that it looks for them in. */
+/** By the names that Talos has for them, in the namespaces of containerd that it looks for them in. */
 const NODE_IMAGES = [
-  ["system", "ghcr.io/siderolabs/kubelet:v1.36.3"],
-  ["system", `registry.k8s.io/etcd:${IS_NEWER_TALOS ? "v3.7.1" : "v3.6.12"}`],
-  ["k8s.io", "registry.k8s.io/kube-apiserver:v1.36.3"],
-  ["k8s.io", "registry.k8s.io/kube-controller-manager:v1.36.3"],
-  ["k8s.io", "registry.k8s.io/kube-scheduler:v1.36.3"],
+  ["system", `ghcr.io/siderolabs/kubelet:v${KUBERNETES_VERSION}`],
+  ["system", `registry.k8s.io/etcd:${ETCD_TAG}`],
+  ["k8s.io", `registry.k8s.io/kube-apiserver:v${KUBERNETES_VERSION}`],
+  ["k8s.io", `registry.k8s.io/kube-controller-manager:v${KUBERNETES_VERSION}`],
+  ["k8s.io", `registry.k8s.io/kube-scheduler:v${KUBERNETES_VERSION}`],
   ["k8s.io", PAUSE_IMAGE],
   ["k8s.io", SHELL_IMAGE],
 ] as const;

@@ -1,7 +1,7 @@
 import { run } from "../harness/command.ts";
 import { findProgram } from "../harness/qemu/programs.ts";
 import type { Registry } from "./registry.ts";
-import { TALOS_VERSION } from "./talos_files.ts";
+import { TALOS_VERSION } from "./talos_version.ts";
 
 /** What the image of an upgrade is called. */
 export const INSTALLER_IMAGE = `ghcr.io/siderolabs/installer:${TALOS_VERSION}`;

@@ -1,10 +1,10 @@
 import { runCommand, succeeded } from "../harness/command.ts";
 import { MACHINE_PATCHES } from "./machine_patches.ts";
 import { findTalosProgram } from "./talos_files.ts";
+import { KUBERNETES_VERSION } from "./talos_version.ts";
 
 /** The node's address in QEMU's network. */
 export const NODE_ADDRESS = "10.0.2.15";
-const KUBERNETES_VERSION = "1.36.3";
 
 /**
  * Writes the machine configuration of a control plane node as `controlplane.yaml`, and `talosconfig`, by

@@ -1,4 +1,4 @@
-import { IS_NEWER_TALOS } from "./talos_files.ts";
+import { WHICH_TALOS } from "./talos_version.ts";
 
 /** The namespace that may ask Talos for credentials. */
 export const AGENT_NAMESPACE = "qemu-guest-agent";
@@ -101,7 +101,9 @@ const NEWER_PATCHES = [
  * What is changed in the machine configuration that Talos makes, each a document or a part of one: without what an
  * emulated machine would only be slowed down by. What stays is what the agent meets.
  */
-export const MACHINE_PATCHES: readonly unknown[] = IS_NEWER_TALOS ? NEWER_PATCHES : PATCHES;
+export const MACHINE_PATCHES: readonly unknown[] = WHICH_TALOS === "newer"
+  ? NEWER_PATCHES
+  : PATCHES;
 
 function document(kind: string, content: Readonly<Record<string, unknown>>): unknown {
   return { apiVersion: "v1alpha1", kind, ...content };

@@ -2,7 +2,8 @@ import { run } from "../harness/command.ts";
 import { sharedLibraries } from "../harness/qemu/architecture.ts";
 import { type Kernel, readModules } from "../harness/qemu/kernel.ts";
 import { findProgram } from "../harness/qemu/programs.ts";
-import { findTalosProgram, TALOS_FILES, TALOS_VERSION } from "./talos_files.ts";
+import { findTalosProgram, TALOS_FILES } from "./talos_files.ts";
+import { TALOS_VERSION, WHICH_TALOS } from "./talos_version.ts";
 
 /** The directories that Talos has, or mounts something on. */
 const DIRECTORIES = [
@@ -60,10 +61,13 @@ const FILES: Readonly<Record<string, string>> = {
   "cri-containerd.toml": "etc/cri/containerd.toml",
   "cri-plugin.part": "etc/cri/conf.d/00-base.part",
   "udevd/99-default.link": "usr/lib/systemd/network/99-default.link",
-  "udevd/40-vm-hotadd.rules": "usr/lib/udev/rules.d/40-vm-hotadd.rules",
   "nfsmount.conf": "etc/nfsmount.conf",
   "lvm.conf": "etc/lvm/lvm.conf",
   "zoneinfo/Etc/UTC": "usr/share/zoneinfo/Etc/UTC",
+  // It came with 1.13.
+  ...(WHICH_TALOS === "older"
+    ? {}
+    : { "udevd/40-vm-hotadd.rules": "usr/lib/udev/rules.d/40-vm-hotadd.rules" }),
 };
 
 /** Programs that are static or bring their libraries, by their name on this machine. */
@@ -179,9 +183,11 @@ export async function makeRootFileSystem(tree: string, kernel: Kernel): Promise<
     `\n${plugin}\n  conf_dir = "/${NETWORK_DIRECTORY}"\n`,
     { append: true },
   );
-  // By the name that Talos asks for, without what Debian's mkfs.xfs does not know.
+  // By the names that versions of Talos ask for, without what Debian's mkfs.xfs does not know.
   const options = await Deno.readTextFile("/usr/share/xfsprogs/mkfs/lts_6.1.conf");
-  await write("usr/share/xfsprogs/mkfs/lts_6.18.conf", options.replace(/^.*nrext64.*\n/gm, ""));
+  for (const name of ["lts_6.12.conf", "lts_6.18.conf"]) {
+    await write(`usr/share/xfsprogs/mkfs/${name}`, options.replace(/^.*nrext64.*\n/gm, ""));
+  }
   await installModules(tree, kernel);
 }
 

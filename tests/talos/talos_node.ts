@@ -9,8 +9,9 @@ import { writeMachineConfiguration } from "./machine_configuration.ts";
 import { Registry } from "./registry.ts";
 import { makeDataDisk, makeSystemDisk } from "./system_disk.ts";
 import { MachinePanic, TalosCluster } from "./talos_cluster.ts";
-import { findTalosKernel, findTalosProgram, TALOS_FILES, TALOS_VERSION } from "./talos_files.ts";
+import { findTalosKernel, findTalosProgram, TALOS_FILES } from "./talos_files.ts";
 import { TalosMachine } from "./talos_machine.ts";
+import { TALOS_VERSION } from "./talos_version.ts";
 
 const CACHE = `${PROJECT}/.cache/talos/${TALOS_VERSION}`;
 /** The node is Ready in it, and nothing is installed. */
@@ -30,7 +31,7 @@ const CONTROL_PLANE = ["etcd", "kube-apiserver", "kube-controller-manager", "kub
 /** How the machine and the cluster on it are made; `talos_cluster` alone changes nothing of it. */
 const SOURCES = [
   ..."images initramfs machine_configuration machine_patches root_file_system".split(" "),
-  ..."system_disk talos_machine".split(" "),
+  ..."system_disk talos_machine talos_version".split(" "),
 ];
 
 /** By which commands run on the node, also while a file system is frozen, in all of its namespaces that matter. */

@@ -4,7 +4,7 @@ import { addExtension } from "./extension.ts";
 import { InstalledNode, secondsSince, SLOW } from "./installed_node.ts";
 import { NODE_ADDRESS } from "./machine_configuration.ts";
 import { AGENT_NAMESPACE } from "./machine_patches.ts";
-import { TALOS_VERSION } from "./talos_files.ts";
+import { TALOS_VERSION } from "./talos_version.ts";
 
 const MIB = 1024 * 1024;
 
