@@ -51,30 +51,14 @@ const TALOSCTL_PROGRAM = {
   name: "talosctl",
   remedy: "a release of Talos, 1.13 or newer, has it; put it on PATH, or set TALOSCTL to it",
 };
-/** How to get what bootstrap does not build. */
-const builtStatic = ([name = "", how]: readonly string[]) => ({
-  name,
-  remedy: `${how} with CGO_ENABLED=0; put it on PATH`,
-});
-/** What a node has besides Talos itself, of Kubernetes and instead of a network plugin. */
-const TALOS_NODE_PROGRAMS = [
-  ["pause", "build build/pause/linux/pause.c of Kubernetes, static"],
-  ["cni-bridge", "build plugins/main/bridge of github.com/containernetworking/plugins"],
-  ["cni-host-local", "build plugins/ipam/host-local of github.com/containernetworking/plugins"],
-  ["cni-loopback", "build plugins/main/loopback of github.com/containernetworking/plugins"],
-].map(builtStatic);
-/** The same with what of Talos itself a machine boots. */
-const TALOS_PROGRAMS = [
-  TALOSCTL_PROGRAM,
-  ...[
-    ["machined", "build internal/app/machined of the module github.com/siderolabs/talos"],
-    ["talos-init", "build internal/app/init of the module github.com/siderolabs/talos"],
-  ].map(builtStatic),
-  ...TALOS_NODE_PROGRAMS,
-];
 const TALOS_PARTS = ["vm", "talos", "control-plane", "helm", "node", "compile", "image"];
 /** Where a test of Talos is, by what its file is called. */
 const talosTest = (name: string) => `tests/talos/${name}_test.ts`;
+/** The table of what was measured. */
+const TALOS_FIGURES = /^on Talos[^]*?(?=^-)/gm;
+/** Why a suite with another version of Talos is run on request. */
+const buildsTalos = (suite: string) =>
+  `it takes six minutes, and before them Go builds that Talos, once: scripts/test compile '${suite}'`;
 const DEVICE_PLUGIN_PROGRAM = {
   name: "generic-device-plugin",
   remedy:
@@ -147,45 +131,6 @@ const LIST: readonly Suite[] = [
     command: ["scripts/compile", "amd64", "arm64"],
   },
   {
-    name: "talos",
-    quick: false,
-    uses: ["virtual machine"],
-    parts: TALOS_PARTS,
-    programs: TALOS_PROGRAMS,
-    command: [
-      ...["deno", ...LOUD_TEST],
-      ...["phases", "talos", "endings", "sequences", "user_volumes"].map(talosTest),
-    ],
-    report: /^on Talos[^]*?(?=^-)/gm,
-  },
-  {
-    name: "talos at length",
-    quick: false,
-    uses: ["virtual machine"],
-    parts: TALOS_PARTS,
-    programs: TALOS_PROGRAMS,
-    optional: true,
-    onRequest: "it takes a quarter of an hour, with which all suites would take more than one: " +
-      "scripts/test compile 'talos at length'",
-    command: [
-      ...["deno", ...LOUD_TEST],
-      ...["credentials", "firewall", "exemption", "extension"].map(talosTest),
-    ],
-    report: /^on Talos[^]*?(?=^-)/gm,
-  },
-  {
-    name: "newer talos",
-    quick: false,
-    uses: ["virtual machine"],
-    parts: [...TALOS_PARTS, "newer-talos"],
-    programs: TALOS_NODE_PROGRAMS,
-    optional: true,
-    onRequest: "it takes six minutes, and before them Go builds the newer Talos: " +
-      "scripts/test compile 'newer talos'",
-    command: ["env", "TALOS=newer", "deno", ...LOUD_TEST, "tests/talos/talos_test.ts"],
-    report: /^on Talos[^]*?(?=^-)/gm,
-  },
-  {
     name: "vm",
     quick: false,
     uses: ["virtual machine"],
@@ -224,6 +169,39 @@ const LIST: readonly Suite[] = [
     uses: ["virtual machine"],
     parts: ["namespaces", "vm", "libvirt", "compile", "newest"],
     command: ["deno", ...TEST, "tests/libvirt"],
+  },
+  {
+    name: "talos",
+    quick: false,
+    uses: ["virtual machine"],
+    parts: TALOS_PARTS,
+    command: [
+      ...["deno", ...LOUD_TEST],
+      // The main path first, which says most.
+      ...["phases", "talos", "endings", "sequences", "credentials"].map(talosTest),
+      ...["user_volumes", "firewall", "exemption", "extension"].map(talosTest),
+    ],
+    report: TALOS_FIGURES,
+  },
+  {
+    name: "older talos",
+    quick: false,
+    uses: ["virtual machine"],
+    parts: [...TALOS_PARTS, "older-talos"],
+    optional: true,
+    onRequest: buildsTalos("older talos"),
+    command: ["env", "TALOS=older", "deno", ...LOUD_TEST, talosTest("talos")],
+    report: TALOS_FIGURES,
+  },
+  {
+    name: "newer talos",
+    quick: false,
+    uses: ["virtual machine"],
+    parts: [...TALOS_PARTS, "newer-talos"],
+    optional: true,
+    onRequest: buildsTalos("newer talos"),
+    command: ["env", "TALOS=newer", "deno", ...LOUD_TEST, talosTest("talos")],
+    report: TALOS_FIGURES,
   },
   {
     name: "kubernetes",

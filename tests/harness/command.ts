@@ -19,6 +19,8 @@ export interface CommandOptions {
   readonly stdin?: string | undefined;
   /** How long it may take, in milliseconds. Default: two minutes. */
   readonly timeoutMs?: number;
+  /** Ends it, however far it is. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 const TIMEOUT_MS = 120_000;
@@ -31,9 +33,9 @@ const TIMEOUT_MS = 120_000;
 export async function runCommand(
   program: string,
   args: readonly string[],
-  { env, cwd, stdin, timeoutMs = TIMEOUT_MS }: CommandOptions,
+  { env, cwd, stdin, timeoutMs = TIMEOUT_MS, signal }: CommandOptions,
 ): Promise<CommandResult> {
-  const signal = AbortSignal.timeout(timeoutMs);
+  const deadline = AbortSignal.timeout(timeoutMs);
   const process = new Deno.Command(program, {
     args: [...args],
     env: { ...env },
@@ -41,12 +43,12 @@ export async function runCommand(
     stdin: stdin === undefined ? "null" : "piped",
     stdout: "piped",
     stderr: "piped",
-    signal,
+    signal: signal === undefined ? deadline : AbortSignal.any([deadline, signal]),
   }).spawn();
   const output = process.output();
   if (stdin !== undefined) await write(process.stdin, stdin);
   const { code, stdout, stderr } = await output;
-  if (signal.aborted) throw new DeadlineError(`${program} ${args.join(" ")} did not end`);
+  if (deadline.aborted) throw new DeadlineError(`${program} ${args.join(" ")} did not end`);
   const decoder = new TextDecoder();
   return { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
 }

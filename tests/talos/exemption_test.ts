@@ -1,7 +1,7 @@
 import { doesNotMatch, match } from "node:assert/strict";
 import { CHART } from "../harness/kubernetes/helm.ts";
 import { until } from "../harness/until.ts";
-import { InstalledNode, type Running } from "./installed_node.ts";
+import { InstalledNode } from "./installed_node.ts";
 import { AGENT_NAMESPACE } from "./machine_patches.ts";
 import { PAUSE_IMAGE } from "./images.ts";
 
@@ -17,8 +17,6 @@ const PATCH = {
   },
 };
 
-const SNAPSHOT = "exempt";
-
 const PRIVILEGED_POD = {
   apiVersion: "v1",
   kind: "Pod",
@@ -30,7 +28,9 @@ const PRIVILEGED_POD = {
 
 Deno.test("the chart in a namespace that the machine configuration exempts", async () => {
   await using installed = await InstalledNode.prepare();
-  await installed.install(SNAPSHOT, async ({ cluster }: Running) => {
+  await using on = await installed.startEmpty();
+  const { cluster } = on;
+  await installed.installOn(on, async () => {
     const create = async () =>
       await cluster.tryKubectl(
         ["create", "--dry-run=server", "--validate=false", "--filename=-"],
@@ -48,8 +48,7 @@ Deno.test("the chart in a namespace that the machine configuration exempts", asy
     );
   });
   // Before there is a pod nobody can tell that the namespace is exempt; afterwards the chart does.
-  await using on = await installed.start(SNAPSHOT);
   const upgrade = ["upgrade", "agent", CHART, "--namespace", AGENT_NAMESPACE, "--reuse-values"];
-  doesNotMatch((await on.cluster.helm(...upgrade)).stdout, /WARNING/);
+  doesNotMatch((await cluster.helm(...upgrade)).stdout, /WARNING/);
   installed.print();
 });

@@ -1,8 +1,8 @@
-import { deepEqual, equal, match, ok, rejects } from "node:assert/strict";
+import { deepEqual, doesNotMatch, equal, ok, rejects } from "node:assert/strict";
 import { timeFrozenAfter } from "../harness/kubernetes/kill_while_frozen.ts";
 import { until } from "../harness/until.ts";
 import { addExtension } from "./extension.ts";
-import { endMachine, InstalledNode, secondsSince, SLOW } from "./installed_node.ts";
+import { beginToEnd, InstalledNode, secondsSince, SLOW, untilDrained } from "./installed_node.ts";
 
 /** As the documentation has it. */
 const SERVICE_CONFIG = {
@@ -101,12 +101,9 @@ Deno.test("as a system extension of a node with a configuration", async (test) =
   });
 
   await test.step("Shutdown, without a drain as it is configured", async () => {
-    const asked = performance.now();
-    deepEqual(await endMachine(machine, "powerdown"), { guest: true, reason: "guest-shutdown" });
-    figures.push(["extension on a node: guest-shutdown", secondsSince(asked)]);
-    const console = await machine.console();
-    match(console, /shutdown via API received/);
-    equal(/phase drain/.test(console), false);
+    await beginToEnd(machine);
+    const console = await untilDrained(machine);
+    doesNotMatch(console, /phase drain/);
   });
 
   installed.print();

@@ -5,11 +5,12 @@ import { InstalledAgent } from "../harness/kubernetes/installed_agent.ts";
 import { killWhileFrozen, type MisfortuneName } from "../harness/kubernetes/kill_while_frozen.ts";
 import { isFile } from "../harness/qemu/programs.ts";
 import { EXECUTABLE } from "../harness/running_agent.ts";
+import { until } from "../harness/until.ts";
 import { addAgentImage } from "./images.ts";
 import { AGENT_NAMESPACE } from "./machine_patches.ts";
 import { listLongPhases } from "./phases.ts";
 import type { TalosCluster } from "./talos_cluster.ts";
-import { TALOS_VERSION } from "./talos_files.ts";
+import { TALOS_VERSION } from "./talos_version.ts";
 import type { TalosMachine } from "./talos_machine.ts";
 import { TalosNode } from "./talos_node.ts";
 
@@ -83,24 +84,32 @@ export class InstalledNode implements AsyncDisposable {
   }
 
   /**
-   * Installs the chart with its defaults, as the documentation says.
+   * Installs the chart with its defaults, as the documentation says; all that is started later begins there.
    *
-   * @param snapshot what the machine as it is then is to be called
-   * @param admit has Kubernetes admit privileged pods to the chart's namespace, which is there; by default its label does
    * @returns Helm's notes
    * @throws {Error} if it does not get Ready
    */
-  async install(
-    snapshot: string = INSTALLED,
-    admit: (on: Running) => Promise<unknown> = labelNamespace,
-  ): Promise<string> {
+  async install(): Promise<string> {
+    await Deno.writeTextFile(this.#note(), "");
+    await using on = await this.startEmpty();
+    const notes = await this.installOn(on, labelNamespace);
+    await on.machine.saveSnapshot(INSTALLED);
+    await Deno.writeTextFile(this.#note(), await installedKey());
+    return notes;
+  }
+
+  /**
+   * Installs the chart with its defaults on a machine where nothing is installed.
+   *
+   * @param admit has Kubernetes admit privileged pods to the chart's namespace, which is there
+   * @returns Helm's notes
+   * @throws {Error} if it does not get Ready
+   */
+  async installOn(on: Running, admit: (on: Running) => Promise<unknown>): Promise<string> {
     await using resources = new AsyncDisposableStack();
     const directory = await Deno.makeTempDir({ prefix: "talos-images-" });
     resources.defer(() => Deno.remove(directory, { recursive: true }));
     await addAgentImage(this.node.registry, directory);
-    if (snapshot === INSTALLED) await Deno.writeTextFile(this.#note(), "");
-    await using machine = await this.node.start();
-    const on = await this.#with(machine);
     const { cluster, ask } = on;
     await cluster.kubectl(["create", "namespace", AGENT_NAMESPACE]);
     await admit(on);
@@ -108,18 +117,20 @@ export class InstalledNode implements AsyncDisposable {
     const { stdout } = await cluster.helm("install", ...RELEASE, "--wait", "--timeout", "8m");
     this.figures.push(["helm install to Ready", secondsSince(started)]);
     equal(JSON.stringify(await ask("guest-ping")), "{}");
-    await machine.saveSnapshot(snapshot);
-    if (snapshot === INSTALLED) await Deno.writeTextFile(this.#note(), await installedKey());
     return stdout;
   }
 
-  /** Continues from there, once more, and waits until the pod is Ready. */
-  async start(snapshot: string = INSTALLED): Promise<Running & AsyncDisposable> {
-    const machine = await this.node.start(snapshot);
-    const on = await this.#with(machine);
+  /** Continues from where nothing is installed. */
+  async startEmpty(): Promise<Running & AsyncDisposable> {
+    return await this.#with(await this.node.start());
+  }
+
+  /** Continues from where the chart is installed, and waits until the pod is Ready. */
+  async start(): Promise<Running & AsyncDisposable> {
+    const on = await this.#with(await this.node.start(INSTALLED));
     // The clock of the machine goes on from the snapshot's time, and its lease ran out meanwhile.
     await on.agent.until("the pod is Ready", ({ ready }) => ready);
-    return { ...on, [Symbol.asyncDispose]: () => machine[Symbol.asyncDispose]() };
+    return on;
   }
 
   /**
@@ -150,7 +161,7 @@ export class InstalledNode implements AsyncDisposable {
     await killWhileFrozen({
       ...{ test, names, agent, ask, figures: this.figures },
       guest: machine,
-      fileSystems: 1,
+      ...{ fileSystems: 1, freezesEtcd: true },
       helm: async (...args) => (await cluster.helm(...args)).stdout,
       kubectl: async (...args) => (await cluster.kubectl(args)).stdout,
       namespace: AGENT_NAMESPACE,
@@ -178,14 +189,16 @@ export class InstalledNode implements AsyncDisposable {
     return await isFile(note) && await Deno.readTextFile(note) === await installedKey();
   }
 
-  async #with(machine: TalosMachine): Promise<Running> {
+  async #with(machine: TalosMachine): Promise<Running & AsyncDisposable> {
     const cluster = await this.node.cluster(machine);
     const ask = async (command: string, args?: Record<string, unknown>): Promise<unknown> => {
       await using client = await machine.agent();
       await client.sync(SLOW);
       return await client.execute(command, args, SLOW);
     };
-    return { machine, cluster, ask, agent: new InstalledAgent(cluster, machine, AGENT_NAMESPACE) };
+    const agent = new InstalledAgent(cluster, machine, AGENT_NAMESPACE);
+    const dispose = () => machine[Symbol.asyncDispose]();
+    return { machine, cluster, ask, agent, [Symbol.asyncDispose]: dispose };
   }
 }
 
@@ -194,7 +207,7 @@ export class InstalledNode implements AsyncDisposable {
  *
  * @returns what QEMU tells of the end
  */
-export async function endMachine(
+async function endMachine(
   machine: TalosMachine,
   mode: "powerdown" | "reboot",
 ): Promise<Readonly<Record<string, unknown>>> {
@@ -203,6 +216,35 @@ export async function endMachine(
   await client.request("guest-shutdown", { mode });
   const { data } = await machine.qmp.waitEvent("SHUTDOWN", { timeoutMs: POWER_TIMEOUT_MS });
   return data;
+}
+
+/**
+ * Has the agent end a machine, as a hypervisor does, and waits until Talos has begun with it: what follows, which takes
+ * a minute, is the same whatever led to it.
+ */
+export async function beginToEnd(machine: TalosMachine): Promise<void> {
+  await using client = await machine.agent();
+  await client.sync(SLOW);
+  await client.request("guest-shutdown");
+  await until(
+    "Talos shuts down",
+    async () => /shutdown via API received/.test(await machine.console()) || undefined,
+    60_000,
+    500,
+  );
+}
+
+/** Waits until Talos has begun with what follows the drain, and gives its console. */
+export async function untilDrained(machine: TalosMachine): Promise<string> {
+  return await until(
+    "Talos is past the drain",
+    async () => {
+      const console = await machine.console();
+      return /phase cleanup \(\S+\): \d+ tasks/.test(console) ? console : undefined;
+    },
+    120_000,
+    500,
+  );
 }
 
 /** Of everything that is installed. */

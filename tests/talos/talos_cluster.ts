@@ -1,4 +1,9 @@
-import { type CommandResult, runCommand, succeeded } from "../harness/command.ts";
+import {
+  type CommandOptions,
+  type CommandResult,
+  runCommand,
+  succeeded,
+} from "../harness/command.ts";
 import { DeadlineError } from "../harness/deadline.ts";
 import { findControlPlaneProgram } from "../harness/kubernetes/control_plane.ts";
 import { findProgram } from "../harness/qemu/programs.ts";
@@ -13,6 +18,9 @@ const TALOSCTL_TIMEOUT_MS = 20_000;
 /** Each look is a handshake for the machine, which takes it a good part of a second. */
 const PAUSE_MS = 3_000;
 
+/** When a command is ended that has not ended by itself. */
+type Limits = Pick<CommandOptions, "timeoutMs" | "signal">;
+
 /** The cluster of one node that Talos on a machine is, as its administrator sees it from outside. */
 export class TalosCluster {
   readonly #directory: string;
@@ -26,17 +34,21 @@ export class TalosCluster {
 
   /** Runs talosctl on the node, however it ends; no end within 20 seconds is a failure. */
   async talosctl(...args: readonly string[]): Promise<CommandResult> {
-    return await this.talosctlWithin(TALOSCTL_TIMEOUT_MS, ...args);
+    return await this.#talosctl(args, { timeoutMs: TALOSCTL_TIMEOUT_MS });
   }
 
-  /** The same with another time limit, in milliseconds. */
-  async talosctlWithin(timeoutMs: number, ...args: readonly string[]): Promise<CommandResult> {
+  /** The same until the signal ends it; no end within two minutes is a failure. */
+  async talosctlUntil(signal: AbortSignal, ...args: readonly string[]): Promise<CommandResult> {
+    return await this.#talosctl(args, { signal });
+  }
+
+  async #talosctl(args: readonly string[], limits: Limits): Promise<CommandResult> {
     const program = await findTalosProgram("talosctl");
     const all = [
       ...["--talosconfig", `${this.#directory}/talosconfig`, "--nodes", NODE_ADDRESS],
       ...["--endpoints", `127.0.0.1:${this.#machine.apidPort}`, ...args],
     ];
-    return await this.#run(program, all, timeoutMs);
+    return await this.#run(program, all, limits);
   }
 
   /**
@@ -51,7 +63,7 @@ export class TalosCluster {
 
   /** Runs kubectl, however it ends. */
   async tryKubectl(args: readonly string[], stdin?: string): Promise<CommandResult> {
-    return await this.#run(await findControlPlaneProgram("kubectl"), args, 120_000, stdin);
+    return await this.#run(await findControlPlaneProgram("kubectl"), args, { stdin });
   }
 
   /**
@@ -70,7 +82,10 @@ export class TalosCluster {
    */
   async helm(...args: readonly string[]): Promise<CommandResult> {
     const program = Deno.env.get("HELM4") ?? await findProgram("helm4", "helm");
-    return succeeded(`helm ${args.join(" ")}`, await this.#run(program, args, 600_000));
+    return succeeded(
+      `helm ${args.join(" ")}`,
+      await this.#run(program, args, { timeoutMs: 600_000 }),
+    );
   }
 
   /**
@@ -142,8 +157,7 @@ export class TalosCluster {
   async #run(
     program: string,
     args: readonly string[],
-    timeoutMs: number,
-    stdin?: string,
+    options: Limits & Pick<CommandOptions, "stdin">,
   ): Promise<CommandResult> {
     const env = {
       HOME: this.#directory,
@@ -153,7 +167,7 @@ export class TalosCluster {
       KUBECONFIG: this.#kubeconfig(),
     };
     try {
-      return await runCommand(program, args, { env, stdin, timeoutMs });
+      return await runCommand(program, args, { ...options, env });
     } catch (error) {
       if (!(error instanceof DeadlineError)) throw error;
       return { code: 124, stdout: "", stderr: error.message };
