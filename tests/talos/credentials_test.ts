@@ -4,6 +4,8 @@ import { TemporaryDirectory } from "../harness/temporary_directory.ts";
 import { until } from "../harness/until.ts";
 import {
   beginToEnd,
+  check,
+  hurry,
   InstalledNode,
   type Running,
   secondsSince,
@@ -13,8 +15,6 @@ import {
 import { NODE_ADDRESS } from "./machine_configuration.ts";
 import { AGENT_NAMESPACE } from "./machine_patches.ts";
 
-/** The agent's configuration in its container. */
-const CONFIG = "/etc/qemu-guest-agent-talos/qga.yaml";
 const SECRET = "mine";
 /** In seconds. */
 const HOUR = 3600;
@@ -33,29 +33,12 @@ async function upgrade({ cluster, agent }: Running, ...values: string[]): Promis
   );
 }
 
-/** What `check` says in the agent's container. */
-async function check({ cluster }: Running): Promise<string> {
-  const { stdout } = await cluster.tryKubectl([
-    ...["exec", "--namespace", AGENT_NAMESPACE, "daemonset/agent-qemu-guest-agent-talos"],
-    ...["--container", "agent", "--", "/qemu-ga-talos", "check", "--config", CONFIG],
-  ]);
-  return stdout;
-}
-
 /** When the credentials end that the agent has read last, in seconds since the epoch. */
 async function expiry({ machine }: Running): Promise<number> {
   const url = `http://${NODE_ADDRESS}:9777/metrics`;
   const { stdout } = await machine.run(`wget -q -O - ${url}`, { timeoutMs: 60_000 });
   const name = "qga_talos_credentials_expiry_timestamp_seconds";
   return Number(new RegExp(`^${name} (\\S+)$`, "m").exec(stdout)?.[1]);
-}
-
-/** Has Talos look after the ServiceAccount, and kubelet after the pod's Secret, as both do every minute by themselves. */
-async function hurry({ cluster }: Running): Promise<void> {
-  const annotation = ["--all", "--overwrite", `hurry=${performance.now()}`];
-  const annotate = ["annotate", "--namespace", AGENT_NAMESPACE];
-  await cluster.kubectl([...annotate, "serviceaccounts.talos.dev", ...annotation]);
-  await cluster.kubectl([...annotate, "pods", ...annotation]);
 }
 
 /** Sets the machine's clock forward, as when a virtual machine continues that was paused. */
@@ -114,7 +97,7 @@ Deno.test("how the agent gets its credentials on Talos", async (test) => {
       `talos.existingSecret=${SECRET}`,
       "talos.drainTimeout=none",
     );
-    const report = await check(on);
+    const { stdout: report } = await check(on);
     match(report, /^ok +role +os:operator$/m);
     match(report, /^ok +certificate .* for 364 d/m);
     await beginToEnd(machine);

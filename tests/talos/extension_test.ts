@@ -120,6 +120,6 @@ Deno.test("as a system extension of a machine without the port", async () => {
     return isReady || undefined;
   }, 180_000);
   // Who ends for want of the port would be started again every five seconds.
-  await new Promise((resolve) => setTimeout(resolve, 20_000));
+  await new Promise((resolve) => setTimeout(resolve, 12_000));
   equal(started(await machine.console())?.length, 2);
 });

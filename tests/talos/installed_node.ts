@@ -1,5 +1,5 @@
 import { equal } from "node:assert/strict";
-import { run } from "../harness/command.ts";
+import { type CommandResult, run } from "../harness/command.ts";
 import { CHART } from "../harness/kubernetes/helm.ts";
 import { InstalledAgent } from "../harness/kubernetes/installed_agent.ts";
 import { killWhileFrozen, type MisfortuneName } from "../harness/kubernetes/kill_while_frozen.ts";
@@ -30,6 +30,8 @@ export function secondsSince(begin: number): string {
 export interface Running {
   readonly machine: TalosMachine;
   readonly cluster: TalosCluster;
+  /** Where the chart is installed. */
+  readonly namespace: string;
   readonly agent: InstalledAgent;
   /** Asks the agent, as a hypervisor does: connects, synchronises, asks, leaves. */
   readonly ask: (command: string, args?: Record<string, unknown>) => Promise<unknown>;
@@ -91,43 +93,37 @@ export class InstalledNode implements AsyncDisposable {
    */
   async install(): Promise<string> {
     await Deno.writeTextFile(this.#note(), "");
-    await using on = await this.startEmpty();
-    const notes = await this.installOn(on, labelNamespace);
-    await on.machine.saveSnapshot(INSTALLED);
-    await Deno.writeTextFile(this.#note(), await installedKey());
-    return notes;
-  }
-
-  /**
-   * Installs the chart with its defaults on a machine where nothing is installed.
-   *
-   * @param admit has Kubernetes admit privileged pods to the chart's namespace, which is there
-   * @returns Helm's notes
-   * @throws {Error} if it does not get Ready
-   */
-  async installOn(on: Running, admit: (on: Running) => Promise<unknown>): Promise<string> {
-    await using resources = new AsyncDisposableStack();
-    const directory = await Deno.makeTempDir({ prefix: "talos-images-" });
-    resources.defer(() => Deno.remove(directory, { recursive: true }));
-    await addAgentImage(this.node.registry, directory);
-    const { cluster, ask } = on;
-    await cluster.kubectl(["create", "namespace", AGENT_NAMESPACE]);
-    await admit(on);
+    await using on = await this.startEmpty(AGENT_NAMESPACE);
+    const { cluster, machine, ask } = on;
+    const label = "pod-security.kubernetes.io/enforce=privileged";
+    await cluster.kubectl(["label", "namespace", AGENT_NAMESPACE, label]);
     const started = performance.now();
     const { stdout } = await cluster.helm("install", ...RELEASE, "--wait", "--timeout", "8m");
     this.figures.push(["helm install to Ready", secondsSince(started)]);
     equal(JSON.stringify(await ask("guest-ping")), "{}");
+    await machine.saveSnapshot(INSTALLED);
+    await Deno.writeTextFile(this.#note(), await installedKey());
     return stdout;
   }
 
-  /** Continues from where nothing is installed. */
-  async startEmpty(): Promise<Running & AsyncDisposable> {
-    return await this.#with(await this.node.start());
+  /**
+   * Continues from where nothing is installed.
+   *
+   * @param namespace is made, for a chart to be installed in it
+   */
+  async startEmpty(namespace: string): Promise<Running & AsyncDisposable> {
+    await using resources = new AsyncDisposableStack();
+    const directory = await Deno.makeTempDir({ prefix: "talos-images-" });
+    resources.defer(() => Deno.remove(directory, { recursive: true }));
+    await addAgentImage(this.node.registry, directory);
+    const on = await this.#with(await this.node.start(), namespace);
+    await on.cluster.kubectl(["create", "namespace", namespace]);
+    return on;
   }
 
   /** Continues from where the chart is installed, and waits until the pod is Ready. */
   async start(): Promise<Running & AsyncDisposable> {
-    const on = await this.#with(await this.node.start(INSTALLED));
+    const on = await this.#with(await this.node.start(INSTALLED), AGENT_NAMESPACE);
     // The clock of the machine goes on from the snapshot's time, and its lease ran out meanwhile.
     await on.agent.until("the pod is Ready", ({ ready }) => ready);
     return on;
@@ -189,16 +185,16 @@ export class InstalledNode implements AsyncDisposable {
     return await isFile(note) && await Deno.readTextFile(note) === await installedKey();
   }
 
-  async #with(machine: TalosMachine): Promise<Running & AsyncDisposable> {
+  async #with(machine: TalosMachine, namespace: string): Promise<Running & AsyncDisposable> {
     const cluster = await this.node.cluster(machine);
     const ask = async (command: string, args?: Record<string, unknown>): Promise<unknown> => {
       await using client = await machine.agent();
       await client.sync(SLOW);
       return await client.execute(command, args, SLOW);
     };
-    const agent = new InstalledAgent(cluster, machine, AGENT_NAMESPACE);
+    const agent = new InstalledAgent(cluster, machine, namespace);
     const dispose = () => machine[Symbol.asyncDispose]();
-    return { machine, cluster, ask, agent, [Symbol.asyncDispose]: dispose };
+    return { machine, cluster, namespace, ask, agent, [Symbol.asyncDispose]: dispose };
   }
 }
 
@@ -234,6 +230,24 @@ export async function beginToEnd(machine: TalosMachine): Promise<void> {
   );
 }
 
+/** What `check` says in the agent's container, and its status. */
+export async function check({ cluster, namespace }: Running): Promise<CommandResult> {
+  return await cluster.tryKubectl([
+    ...["exec", "--namespace", namespace, "daemonset/agent-qemu-guest-agent-talos"],
+    ...["--container", "agent", "--", "/qemu-ga-talos", "check"],
+    ...["--config", "/etc/qemu-guest-agent-talos/qga.yaml"],
+  ]);
+}
+
+/** Has Talos look after the ServiceAccount, and kubelet after the pod's Secret, as both do every minute by themselves. */
+export async function hurry({ cluster, namespace }: Running): Promise<void> {
+  const annotate = ["annotate", "--namespace", namespace, "--all", "--overwrite"];
+  const annotation = `hurry=${performance.now()}`;
+  for (const kind of ["serviceaccounts.talos.dev", "pods"]) {
+    await cluster.kubectl([...annotate, kind, annotation]);
+  }
+}
+
 /** Waits until Talos has begun with what follows the drain, and gives its console. */
 export async function untilDrained(machine: TalosMachine): Promise<string> {
   return await until(
@@ -251,9 +265,4 @@ export async function untilDrained(machine: TalosMachine): Promise<string> {
 async function installedKey(): Promise<string> {
   const files = (await run("find", CHART, "-type", "f")).trim().split("\n").sort();
   return await run("sha256sum", EXECUTABLE, ...files);
-}
-
-async function labelNamespace({ cluster }: Running): Promise<void> {
-  const label = "pod-security.kubernetes.io/enforce=privileged";
-  await cluster.kubectl(["label", "namespace", AGENT_NAMESPACE, label]);
 }

@@ -1,7 +1,7 @@
 import { deepEqual, doesNotMatch, equal, match, ok } from "node:assert/strict";
 import { until } from "../harness/until.ts";
 import { addExtension } from "./extension.ts";
-import { InstalledNode, secondsSince, SLOW } from "./installed_node.ts";
+import { check, InstalledNode, secondsSince, SLOW } from "./installed_node.ts";
 import { NODE_ADDRESS } from "./machine_configuration.ts";
 import { AGENT_NAMESPACE } from "./machine_patches.ts";
 import { TALOS_VERSION } from "./talos_version.ts";
@@ -43,11 +43,7 @@ Deno.test("the agent on Talos", async (test) => {
     });
 
     await test.step("the agent's own check is content", async () => {
-      const report = await cluster.tryKubectl([
-        ...["exec", "--namespace", AGENT_NAMESPACE, "daemonset/agent-qemu-guest-agent-talos"],
-        ...["--container", "agent", "--", "/qemu-ga-talos", "check"],
-        ...["--config", "/etc/qemu-guest-agent-talos/qga.yaml"],
-      ]);
+      const report = await check(on);
       console.log(report.stdout, report.stderr);
       equal(report.code, 0);
       match(report.stdout, /os:operator/);
