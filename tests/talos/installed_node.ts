@@ -248,12 +248,16 @@ export async function hurry({ cluster, namespace }: Running): Promise<void> {
   }
 }
 
-/** Waits until Talos has begun with what follows the drain, and gives its console. */
-export async function untilDrained(machine: TalosMachine): Promise<string> {
+/**
+ * Waits until Talos has begun with what follows the drain, and gives its console.
+ *
+ * @param from where its console begins that matters, such as after a reboot, in characters
+ */
+export async function untilDrained(machine: TalosMachine, from = 0): Promise<string> {
   return await until(
     "Talos is past the drain",
     async () => {
-      const console = await machine.console();
+      const console = (await machine.console()).slice(from);
       return /phase cleanup \(\S+\): \d+ tasks/.test(console) ? console : undefined;
     },
     120_000,
