@@ -56,9 +56,18 @@ const TALOS_PARTS = ["vm", "talos", "control-plane", "helm", "node", "compile", 
 const talosTest = (name: string) => `tests/talos/${name}_test.ts`;
 /** The table of what was measured. */
 const TALOS_FIGURES = /^on Talos[^]*?(?=^-)/gm;
-/** Why a suite with another version of Talos is run on request. */
-const buildsTalos = (suite: string) =>
-  `it takes six minutes, and before them Go builds that Talos, once: scripts/test compile '${suite}'`;
+/** The main path on another version of Talos, which Go builds. */
+const otherTalos = (which: "older" | "newer"): Suite => ({
+  name: `${which} talos`,
+  quick: false,
+  uses: ["virtual machine"],
+  parts: [...TALOS_PARTS, `${which}-talos`],
+  optional: true,
+  onRequest: "it takes six minutes, and before them Go builds that Talos, once: " +
+    `scripts/test compile '${which} talos'`,
+  command: ["env", `TALOS=${which}`, "deno", ...LOUD_TEST, talosTest("talos")],
+  report: TALOS_FIGURES,
+});
 const DEVICE_PLUGIN_PROGRAM = {
   name: "generic-device-plugin",
   remedy:
@@ -338,26 +347,8 @@ const LIST: readonly Suite[] = [
     ],
     report: TALOS_FIGURES,
   },
-  {
-    name: "older talos",
-    quick: false,
-    uses: ["virtual machine"],
-    parts: [...TALOS_PARTS, "older-talos"],
-    optional: true,
-    onRequest: buildsTalos("older talos"),
-    command: ["env", "TALOS=older", "deno", ...LOUD_TEST, talosTest("talos")],
-    report: TALOS_FIGURES,
-  },
-  {
-    name: "newer talos",
-    quick: false,
-    uses: ["virtual machine"],
-    parts: [...TALOS_PARTS, "newer-talos"],
-    optional: true,
-    onRequest: buildsTalos("newer talos"),
-    command: ["env", "TALOS=newer", "deno", ...LOUD_TEST, talosTest("talos")],
-    report: TALOS_FIGURES,
-  },
+  otherTalos("older"),
+  otherTalos("newer"),
   {
     name: "soak",
     quick: false,

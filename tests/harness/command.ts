@@ -19,7 +19,7 @@ export interface CommandOptions {
   readonly stdin?: string | undefined;
   /** How long it may take, in milliseconds. Default: two minutes. */
   readonly timeoutMs?: number;
-  /** Ends it, however far it is. */
+  /** Ends it, however far it is; its status is then that of a program that a signal has ended. */
   readonly signal?: AbortSignal | undefined;
 }
 
